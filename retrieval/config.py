@@ -1,0 +1,188 @@
+"""The frozen schema of every YAML key, with its unit and why its default is what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A frozen group of keys that refuses unknown ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """Where law and questions come from and how they are cut."""
+
+    source: Literal["bundled", "csv"] = "bundled"
+    laws: tuple[str, ...] = Field((), description="Số hiệu of the bundled codes to take; empty takes all six.")
+    corpus: Path | None = Field(None, description="csv: corpus file (cid,text), plain or .gz.")
+    questions: Path | None = Field(None, description="csv: questions file (qid,question,cid), plain or .gz.")
+    test_questions: Path | None = Field(None, description="csv: a test file of its own; else a share of questions.")
+    natural_questions: Path | None = Field(
+        Path("questions.csv"), description="bundled: hand-written questions, half validation and half test, never trained on."
+    )
+    duplicates: Literal["error", "keep_first"] = Field("error", description="What a repeated cid or qid does.")
+    passage_tokens: Positive = Field(192, description="Longest passage, tokens; covers the median article in one piece.")
+    passage_overlap_tokens: Count = Field(24, description="Tokens shared by neighbouring pieces of one long khoản.")
+    train_share: Share = 0.7
+    validation_share: Share = 0.15
+    clause_queries: Count = Field(1, description="Weak supervision: queries made from khoản, at most this many an article.")
+    path_queries: bool = Field(True, description="Weak supervision: chapter heading + title as a longer query.")
+    workers: Count = Field(0, description="Processes for PyVi; 0 takes one a core.")
+
+    @model_validator(mode="after")
+    def _check(self) -> DataConfig:
+        if self.source == "csv" and (self.corpus is None or self.questions is None):
+            raise ValueError("data.source csv needs data.corpus and data.questions; set both to files")
+        if self.train_share + self.validation_share > 1.0:
+            raise ValueError(
+                f"data.train_share {self.train_share} + data.validation_share {self.validation_share} is above 1; lower one"
+            )
+        if self.passage_overlap_tokens >= self.passage_tokens:
+            raise ValueError(
+                f"data.passage_overlap_tokens {self.passage_overlap_tokens} must be below"
+                f" data.passage_tokens {self.passage_tokens}"
+            )
+        return self
+
+
+class TrainingConfig(Section):
+    """One training loop's knobs, for either model."""
+
+    epochs: Positive = 2
+    batch_queries: Positive = Field(32, description="Queries in an optimiser step; each brings one positive.")
+    token_budget: Positive = Field(4096, description="Padded tokens in one forward pass; more wastes memory, not time.")
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    warmup_share: Share = Field(0.1, description="Share of steps in linear warm-up; the rest decays linearly to 0.")
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    patience_epochs: Count = Field(2, description="Epochs without a better validation MRR@10 before stopping; 0 never stops.")
+    freeze_embeddings: bool = Field(True, description="The table is 82 % of the bundled model's weights and hardly moves.")
+    freeze_layers: Count = Field(0, description="Lowest transformer layers that stay as they are.")
+    max_steps: Count = Field(0, description="Optimiser steps at most; 0 means no limit.")
+    checkpoint_steps: Count = Field(50, description="Optimiser steps between resumable checkpoints.")
+    validation_queries: Positive = Field(200, description="Validation queries scored after each epoch, at most.")
+
+
+class BiEncoderConfig(Section):
+    """The first-stage model."""
+
+    base: str = Field("bundled:multilingual-e5-small", description="bundled:NAME, a hub id, or a folder.")
+    layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
+    pooling: Literal["mean", "cls", "max"] | None = Field(None, description="None takes what the base records.")
+    normalize: bool | None = Field(None, description="None takes what the base records.")
+    max_query_tokens: Positive = 64
+    max_passage_tokens: Positive = 256
+    loss: Literal["mnrl", "cached_mnrl"] = "mnrl"
+    temperature: Annotated[float, Field(gt=0)] = 0.02
+    chunk_queries: Positive = Field(16, description="cached_mnrl: queries embedded at once; bounds memory.")
+    hard_negatives: Count = Field(0, description="Mined negatives a query; naive ones hurt, so none by default.")
+    training: TrainingConfig = TrainingConfig()
+
+
+class MiningConfig(Section):
+    """Hard negatives, taken from the first stage's ranking."""
+
+    negatives: Count = 3
+    first_rank: Positive = 2
+    last_rank: Positive = 40
+    sampling: Literal["random", "top"] = "random"
+    max_score: float | None = Field(None, description="Skip candidates scored above this (cosine).")
+    absolute_margin: Annotated[float, Field(ge=0)] = Field(0.0, description="Candidate must score this much below the best gold.")
+    relative_margin: Share = Field(0.0, description="Candidate must score below (1 - margin) x the best gold's score.")
+
+    @model_validator(mode="after")
+    def _check(self) -> MiningConfig:
+        if self.first_rank > self.last_rank:
+            raise ValueError(f"mining.first_rank {self.first_rank} is after mining.last_rank {self.last_rank}")
+        return self
+
+
+class CrossEncoderConfig(Section):
+    """The reranker."""
+
+    base: str = Field("bi-encoder", description="bi-encoder (start from the trained one), bundled:NAME, hub id or folder.")
+    layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
+    pooling: Literal["mean", "cls", "max"] | None = None
+    max_tokens: Positive = Field(256, description="Query and passage together.")
+    max_query_tokens: Positive = 64
+    positive_weight: Annotated[float, Field(gt=0)] = Field(1.0, description="Weight of a relevant pair in the loss.")
+    training_queries: Count = Field(0, description="Training queries used, drawn by seed; 0 takes all.")
+    training: TrainingConfig = TrainingConfig(epochs=1)
+
+
+class SearchConfig(Section):
+    """First stage, fusion and reranking."""
+
+    bm25_k1: Annotated[float, Field(gt=0)] = 1.2
+    bm25_b: Share = 0.75
+    candidates: Positive = Field(100, description="Articles kept by each first-stage searcher.")
+    title_weights: tuple[Share, ...] = Field((0.0, 0.2, 0.3, 0.4, 0.5), description="Dense title-field weights tried on validation.")
+    bm25_weights: tuple[Share, ...] = Field((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), description="BM25 weights tried on validation.")
+    rerank_depths: tuple[Positive, ...] = Field((5, 10, 20), description="Candidates reranked; tried on validation.")
+    rerank_weights: tuple[Share, ...] = Field(
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0), description="Reranker's share in the final score; tried on validation."
+    )
+
+
+class EvaluationConfig(Section):
+    """What is measured, and for `--pipeline evaluation` on what."""
+
+    cutoffs: tuple[Positive, ...] = (1, 3, 5, 10, 20, 50, 100)
+    bootstrap_samples: Positive = Field(10_000, description="Resamples behind each interval.")
+    failed_cases: Positive = Field(50, description="Worst queries listed in failed_cases.csv and the page.")
+    reranked_queries: Count = Field(0, description="Title queries a split that are reranked, drawn by seed; 0 takes all.")
+    questions: Path | None = Field(None, description="evaluation pipeline: SoICT-format questions to score.")
+    corpus: Path | None = Field(None, description="evaluation pipeline: another corpus; default the model's own.")
+    model: str = Field("latest", description="evaluation pipeline: latest, staging, production or a version.")
+    output: Path = Path("reports/evaluation")
+
+
+class GatesConfig(Section):
+    """What a retriever must reach to be staged; floors are on validation-independent test queries."""
+
+    min_mrr_at_10: Share = 0.6
+    min_recall_at_100: Share = 0.9
+    min_gain_over_bm25: float = Field(0.0, description="Reranked minus BM25, MRR@10.")
+    max_p_value: Share = Field(0.05, description="A loss against production counts when its p-value is below this.")
+
+
+class TrackingConfig(Section):
+    """MLflow names."""
+
+    experiment: str = "legal-retrieval"
+
+
+class PromotionConfig(Section):
+    """`--pipeline promotion`."""
+
+    version: str = Field("staging", description="staging, latest or a version number of legal-retriever.")
+    rollback: bool = False
+    show: bool = False
+
+
+class Config(Section):
+    """One run's configuration."""
+
+    name: str = "quickstart"
+    seed: Count = 42
+    threads: Count = Field(0, description="Compute threads; 0 takes one a core.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto probes the processor.")
+    reports: Path = Path("reports")
+    data: DataConfig = DataConfig()
+    bi_encoder: BiEncoderConfig = BiEncoderConfig()
+    mining: MiningConfig = MiningConfig()
+    cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
+    search: SearchConfig = SearchConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    gates: GatesConfig = GatesConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    promotion: PromotionConfig = PromotionConfig()

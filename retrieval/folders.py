@@ -1,0 +1,117 @@
+"""Folders that are whole or absent: written aside, listed with SHA-256 in a manifest, moved into place at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from retrieval.errors import ArtifactError
+
+MANIFEST = "manifest.json"
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+
+
+def write_manifest(folder: Path) -> dict[str, str]:
+    """List every file below ``folder`` with its SHA-256 in ``manifest.json``.
+
+    Returns:
+        SHA-256 by relative POSIX path.
+    """
+    files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in _files_below(folder)}
+    text = json.dumps({"files": files}, indent=2, sort_keys=True)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return files
+
+
+def content_hash(folder: Path) -> str:
+    """One SHA-256 over the names and contents of all files below ``folder``, whatever their dates."""
+    digest = hashlib.sha256()
+    for path in _files_below(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def write_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder to write into, then add the manifest and move it to ``target``.
+
+    An error, a full disk or a kill before the end leaves ``target`` as it was.
+
+    Args:
+        target: Where the finished folder goes; an older one there is replaced.
+
+    Yields:
+        A temporary folder beside ``target``.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield staging
+        write_manifest(staging)
+        _sync(staging)
+        _replace(staging, target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    for path in [*_files_below(folder), folder / MANIFEST]:
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def _replace(staging: Path, target: Path) -> None:
+    staging.chmod(0o755)
+    if not target.exists():
+        staging.replace(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    target.replace(old / "old")
+    staging.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def verify_folder(folder: Path) -> None:
+    """Check that a folder holds exactly what its manifest lists.
+
+    Raises:
+        ArtifactError: If the folder or manifest is missing, or a file is missing or was altered.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise ArtifactError(
+            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short, so write or download it again"
+        )
+    try:
+        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{manifest}: not a manifest ({error}); write or download the folder again") from error
+    for name, expected in listed.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path}: listed in {MANIFEST} but missing; write or download the folder again")
+        got = sha256_of(path)
+        if got != expected:
+            raise ArtifactError(
+                f"{path}: SHA-256 {got[:12]} but {MANIFEST} says {expected[:12]};"
+                " the file is cut short or altered, so write or download it again"
+            )
