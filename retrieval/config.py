@@ -29,6 +29,9 @@ class DataConfig(Section):
     natural_questions: Path | None = Field(
         Path("questions.csv"), description="bundled: hand-written questions, half validation and half test, never trained on."
     )
+    training_questions: Path | None = Field(
+        Path("training_questions.csv"), description="bundled: hand-written questions to train on, of other articles."
+    )
     duplicates: Literal["error", "keep_first"] = Field("error", description="What a repeated cid or qid does.")
     passage_tokens: Positive = Field(192, description="Longest passage, tokens; covers the median article in one piece.")
     passage_overlap_tokens: Count = Field(24, description="Tokens shared by neighbouring pieces of one long khoản.")
@@ -36,6 +39,10 @@ class DataConfig(Section):
     validation_share: Share = 0.15
     clause_queries: Count = Field(1, description="Weak supervision: queries made from khoản, at most this many an article.")
     path_queries: bool = Field(True, description="Weak supervision: chapter heading + title as a longer query.")
+    template_queries: Count = Field(1, description="Weak supervision: template questions, at most this many a title.")
+    seen_golds: bool = Field(
+        False, description="Lets training and held-out questions share gold articles, as SoICT's own files do."
+    )
     workers: Count = Field(0, description="Processes for PyVi; 0 takes one a core.")
 
     @model_validator(mode="after")
@@ -68,8 +75,11 @@ class TrainingConfig(Section):
     freeze_embeddings: bool = Field(True, description="The table is 82 % of the bundled model's weights and hardly moves.")
     freeze_layers: Count = Field(0, description="Lowest transformer layers that stay as they are.")
     max_steps: Count = Field(0, description="Optimiser steps at most; 0 means no limit.")
-    checkpoint_steps: Count = Field(50, description="Optimiser steps between resumable checkpoints.")
-    validation_queries: Positive = Field(200, description="Validation queries scored after each epoch, at most.")
+    checkpoint_steps: Positive = Field(25, description="Optimiser steps between resumable checkpoints.")
+    validation_queries: Positive = Field(100, description="Validation queries scored after each epoch, at most.")
+    validation_articles: Positive = Field(
+        300, description="Bi-encoder: articles they are ranked against, their gold ones included; more is slower and finer."
+    )
 
 
 class BiEncoderConfig(Section):
@@ -85,6 +95,12 @@ class BiEncoderConfig(Section):
     temperature: Annotated[float, Field(gt=0)] = 0.02
     chunk_queries: Positive = Field(16, description="cached_mnrl: queries embedded at once; bounds memory.")
     hard_negatives: Count = Field(0, description="Mined negatives a query; naive ones hurt, so none by default.")
+    passage_choice: Literal["first", "rotate", "overlap"] = Field(
+        "first", description="Which passage of a gold article is the positive; rotate: the next one each epoch, overlap: most shared words."
+    )
+    title_share: Share = Field(
+        0.0, description="Share of queries not made from titles whose positive is the article's title, which trains the title field."
+    )
     training: TrainingConfig = TrainingConfig()
 
 
@@ -124,6 +140,9 @@ class SearchConfig(Section):
 
     bm25_k1: Annotated[float, Field(gt=0)] = 1.2
     bm25_b: Share = 0.75
+    bm25_units: Literal["words", "syllables", "bigrams"] = Field(
+        "bigrams", description="BM25 tokens; syllables with their neighbours beat PyVi words on validation."
+    )
     candidates: Positive = Field(100, description="Articles kept by each first-stage searcher.")
     title_weights: tuple[Share, ...] = Field((0.0, 0.2, 0.3, 0.4, 0.5), description="Dense title-field weights tried on validation.")
     bm25_weights: tuple[Share, ...] = Field((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), description="BM25 weights tried on validation.")

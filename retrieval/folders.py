@@ -73,6 +73,24 @@ def write_folder(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def write_file(target: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``target`` to write into, then move it to ``target``; an error leaves no trace."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    staging = Path(name)
+    try:
+        yield staging
+        with staging.open("rb") as stream:
+            os.fsync(stream.fileno())
+        staging.chmod(0o644)
+        staging.replace(target)
+    except BaseException:
+        staging.unlink(missing_ok=True)
+        raise
+
+
 def _sync(folder: Path) -> None:
     for path in [*_files_below(folder), folder / MANIFEST]:
         with path.open("rb") as stream:

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, reranker metrics, significance, gates, TREC runs, plots and reports."""

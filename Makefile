@@ -1,0 +1,50 @@
+# Set-up, training and checks; every target installs what it needs into .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.10 || command -v python3)
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(VENV)/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+export ZENML_ANALYTICS_OPT_IN = false
+export ZENML_AUTO_OPEN_DASHBOARD = false
+export MLFLOW_DISABLE_TELEMETRY = true
+export DO_NOT_TRACK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-all lint fmt clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.train: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or set PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "Setting up $(VENV) (some minutes the first time)"
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.train
+	$(INSTALL) --editable '.[dev,parity]'
+	@touch $@
+
+train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
+	$(RUN) run.py --pipeline training
+
+test: $(VENV)/.test lint ## Lint, types, contracts and all tests but the slowest
+	$(RUN) -m pytest -m "not slow"
+
+test-all: $(VENV)/.test lint ## Everything, the slowest tests too
+	$(RUN) -m pytest
+
+lint: $(VENV)/.test ## Style, types and import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+fmt: $(VENV)/.test ## Format and mend what can be mended
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+clean: ## Remove what runs left behind, but not the environment or kept models
+	rm -rf reports runs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

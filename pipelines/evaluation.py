@@ -1,0 +1,74 @@
+"""Pipeline `evaluation`: scores a question file with a kept retriever."""
+
+from __future__ import annotations
+
+from zenml import pipeline
+from zenml.client import Client
+from zenml.enums import ExecutionMode
+
+import materializers.findings
+import materializers.models
+import materializers.reports  # noqa: F401 - registers them
+from pipelines.inputs import without
+from pipelines.results import Outcome, export_report, finished, load_output
+from pipelines.tracked import tracked
+from retrieval.assessment import JudgedRuns
+from retrieval.config import Config
+from retrieval.errors import ConfigError
+from retrieval.evaluation.summary import HEADLINE_CUTOFFS, summary_table
+from retrieval.fingerprints import files_fingerprint
+from steps.evaluation.index_corpus import index_corpus
+from steps.evaluation.score_questions import score_questions
+from steps.promotion.versions import artifact_of, find_version
+
+
+@pipeline(name="evaluation", execution_mode=ExecutionMode.FAIL_FAST)
+def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
+    """Search the questions and report.
+
+    Args:
+        config: What to score.
+        artifact: Id of the retriever's artifact version.
+        version: Its version of legal-retriever.
+    """
+    evaluation, compute = config.evaluation, {"precision": config.precision, "threads": config.threads}
+    measured = without(evaluation, "questions", "corpus", "model", "output")
+    retriever = Client().get_artifact_version(artifact)
+    if evaluation.corpus is not None:
+        section = without(config.data, "source", "laws", "corpus", "questions", "test_questions", "natural_questions")
+        inputs = files_fingerprint([evaluation.corpus])
+        retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
+    tracked(score_questions, config.tracking.experiment)(
+        retriever,
+        str(evaluation.questions),
+        files_fingerprint([evaluation.questions]),
+        config.data.duplicates,
+        version,
+        measured,
+        config.seed,
+        **compute,
+    )
+
+
+def run(config: Config, cache: bool) -> Outcome:
+    """Run the pipeline and put its report and runs into the output folder.
+
+    Raises:
+        ConfigError: If there is no question file or no such version.
+    """
+    evaluation = config.evaluation
+    if evaluation.questions is None:
+        raise ConfigError("evaluation.questions is not set; give a file with --set evaluation.questions=FILE")
+    version = find_version(evaluation.model)
+    artifact = artifact_of(version, "retriever")
+    response = finished(evaluation_pipeline.with_options(enable_cache=cache)(config, str(artifact.id), version.name))
+    page = export_report(load_output(response, "score_questions", "evaluation_report"), evaluation.output)
+    found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")
+    evaluations = list(found.evaluations(sorted({*evaluation.cutoffs, *HEADLINE_CUTOFFS})).values())
+    runs = ", ".join(f"run.{run.name}.trec" for run in found.runs)
+    lines = [
+        f"legal-retriever {version.name} on {evaluation.questions}",
+        summary_table(evaluations, evaluation.bootstrap_samples, config.seed),
+        f"Report {page}; {runs} beside it",
+    ]
+    return Outcome(lines)

@@ -1,0 +1,80 @@
+"""What a finished run leaves on this machine: exported reports, the kept retriever and the lines printed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zenml.client import Client
+from zenml.enums import ExecutionStatus
+from zenml.models import PipelineRunResponse
+
+from materializers.models import RetrieverMaterializer
+from retrieval.errors import RetrievalError
+from retrieval.evaluation.reports import Report
+from retrieval.folders import MANIFEST
+from retrieval.search.kept import KEPT, keep
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is printed when a pipeline has ended.
+
+    Attributes:
+        lines: The result.
+        following: Commands to type next.
+        code: Exit code.
+    """
+
+    lines: Sequence[str]
+    following: Sequence[str] = ()
+    code: int = 0
+
+
+def finished(response: PipelineRunResponse | None) -> PipelineRunResponse:
+    """A run that has ended well.
+
+    Raises:
+        RetrievalError: If the stack runs it elsewhere and it has not ended yet, or it failed.
+    """
+    if response is None:
+        raise RetrievalError("the stack only scheduled the run; look at it with `zenml pipeline runs list`")
+    current = Client().get_pipeline_run(response.id)
+    if current.status not in {ExecutionStatus.COMPLETED, ExecutionStatus.CACHED}:
+        raise RetrievalError(
+            f"run {current.name} is {current.status.value}; look at it with `zenml pipeline runs list`"
+        )
+    return current
+
+
+def load_output(response: PipelineRunResponse, step: str, name: str) -> Any:  # noqa: ANN401 - any artifact
+    """An output of a step of the run."""
+    return response.steps[step].outputs[name][0].load()
+
+
+def export_report(report: Report, folder: Path) -> Path:
+    """Copy a report out of the artifact store; other files of the folder are left alone. Gives the page's path."""
+    shutil.copytree(report.folder, folder, dirs_exist_ok=True)
+    return folder / "report.html"
+
+
+def keep_retriever(response: PipelineRunResponse, version: str) -> Path:
+    """Put the run's retriever where `python -m retrieval.search` finds it; one that is there already stays."""
+    artifact = response.steps["evaluate_cross_encoder"].outputs["retriever"][0]
+    store = Client().active_stack.artifact_store
+    folder = RetrieverMaterializer(artifact.uri, store).local_folder()
+    there = KEPT / version / MANIFEST
+    if there.is_file() and json.loads(there.read_text()) == json.loads((folder / MANIFEST).read_text()):
+        return there.parent
+    return keep(folder, version)
+
+
+def tracker_hint() -> list[str]:
+    """How to open the experiment tracker, where it is MLflow on this machine."""
+    tracker = Client().active_stack.experiment_tracker
+    uri = tracker.get_tracking_uri() if tracker is not None and tracker.flavor == "mlflow" else ""  # type: ignore[attr-defined]
+    return [f"mlflow ui --backend-store-uri {uri}"] if uri.startswith("sqlite:") else []

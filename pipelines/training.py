@@ -1,0 +1,81 @@
+"""Pipeline `training`: data, both models, their evaluation, the gate, and new versions."""
+
+from __future__ import annotations
+
+from zenml import pipeline
+from zenml.enums import ExecutionMode, ModelStages
+
+import materializers.findings
+import materializers.models
+import materializers.reports
+import materializers.vectors  # noqa: F401 - registers them
+from pipelines.data import dataset_steps
+from pipelines.inputs import base_inputs, without
+from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output, tracker_hint
+from pipelines.tracked import tracked
+from retrieval.config import Config
+from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
+from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
+from steps.promotion.gate_retriever import gate_retriever
+from steps.promotion.notify_result import notify_result
+from steps.promotion.register_versions import register_versions
+from steps.promotion.versions import RETRIEVER, in_stage
+from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
+from steps.training.mine_negatives import mine_negatives
+from steps.training.train_bi_encoder import train_bi_encoder
+from steps.training.train_cross_encoder import train_cross_encoder
+
+
+@pipeline(name="training", execution_mode=ExecutionMode.FAIL_FAST)
+def training_pipeline(config: Config, production: str) -> None:
+    """Train, measure, judge and register.
+
+    Args:
+        config: Everything.
+        production: Version of legal-retriever in production, to be compared with; empty where there is none.
+    """
+    seed, compute = config.seed, {"precision": config.precision, "threads": config.threads}
+    bi, cross, experiment = config.bi_encoder, config.cross_encoder, config.tracking.experiment
+    base = base_inputs(bi.base)
+    measured = without(config.evaluation, "questions", "corpus", "model", "output")
+    untrained = without(bi, "training", "loss", "temperature", "chunk_queries", "hard_negatives")
+    dataset = dataset_steps(config)
+    encoder, bi_training = tracked(train_bi_encoder, experiment)(dataset, bi, base, seed, **compute)
+    vectors = embed_corpus(dataset, encoder, **compute)
+    untouched = embed_corpus_untouched(dataset, untrained, base, **compute)
+    bi_report, first_stage = tracked(evaluate_bi_encoder, experiment)(
+        dataset, encoder, vectors, untouched, bi_training, untrained, config.search, measured, seed, **compute
+    )
+    negatives = mine_negatives(dataset, encoder, vectors, config.mining, seed, **compute)
+    reranker, cross_training = tracked(train_cross_encoder, experiment)(
+        dataset, encoder, negatives, cross, base_inputs(cross.base), seed, **compute
+    )
+    retriever, cross_report, test_runs = tracked(evaluate_cross_encoder, experiment)(
+        dataset, encoder, reranker, vectors, first_stage, cross_training, config.search, measured, seed, **compute
+    )
+    decision = tracked(gate_retriever, experiment)(test_runs, config.gates, measured, production, seed)
+    made = register_versions(
+        encoder, reranker, retriever, test_runs, bi_report, cross_report, bi_training, cross_training, decision
+    )
+    notify_result(test_runs, decision, made, measured, seed)
+
+
+def run(config: Config, cache: bool) -> Outcome:
+    """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
+    production = in_stage(ModelStages.PRODUCTION)
+    before = production.name if production else ""
+    response = finished(training_pipeline.with_options(enable_cache=cache)(config, before))
+    reports = [
+        export_report(load_output(response, step, f"{step.removeprefix('evaluate_')}_report"), config.reports / name)
+        for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))
+    ]
+    made = load_output(response, "register_versions", "versions")
+    kept = keep_retriever(response, made[RETRIEVER])
+    summary = load_output(response, "notify_result", "summary")
+    lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}"]
+    following = [
+        'python -m retrieval.search "Người lao động được nghỉ phép năm bao nhiêu ngày?"',
+        "python run.py --pipeline evaluation --set evaluation.questions=FILE",
+    ]
+    following += ["python run.py --pipeline promotion"] if made["staged"] == "yes" else []
+    return Outcome(lines, [*following, *tracker_hint(), "zenml login --local   # the dashboard"])

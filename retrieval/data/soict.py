@@ -1,0 +1,208 @@
+"""CSV files in the format of SoICT 2024: a corpus (cid,text) and questions (qid,question,cid), plain or gzipped."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+import zlib
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+from retrieval.data.articles import clause_offsets
+from retrieval.errors import SourceError, ValidationError
+from retrieval.records import Article, Query
+
+Duplicates = Literal["error", "keep_first"]
+
+CORPUS_COLUMNS = ("cid", "text")
+QUESTION_COLUMNS = ("qid", "question", "cid")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ITEM = r"-?\d+|\"[^\"]+\"|'[^']+'"
+_LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:(?:\s*,\s*|\s+)(?:{_ITEM}))*)?\s*,?\s*\]")
+_ITEMS = re.compile(_ITEM)
+
+
+def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
+    """Read a corpus file; each row is one article without a title.
+
+    Args:
+        path: File with the columns cid and text, in any order; other columns are ignored.
+        duplicates: What a repeated cid does.
+
+    Raises:
+        SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
+        ValidationError: If a row is empty or repeats a cid, or there are no rows.
+    """
+    articles = []
+    first_rows = _FirstRows(path, "cid", duplicates)
+    for row, (cid, text) in _rows(path, CORPUS_COLUMNS):
+        _require(path, row, "cid", cid)
+        if first_rows.skips(row, cid):
+            continue
+        _require(path, row, f"text (cid {cid})", text)
+        articles.append(Article(cid, "", text, clauses=clause_offsets(text)))
+    if not articles:
+        raise ValidationError(
+            f"{path}: an empty corpus, it has a header and no rows; add rows of {_listed(CORPUS_COLUMNS)}"
+        )
+    return tuple(articles)
+
+
+def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | None = None) -> tuple[Query, ...]:
+    """Read a questions file; the cid cell lists the articles that answer the question.
+
+    Args:
+        path: File with the columns qid, question and cid, in any order; other columns are ignored.
+        duplicates: What a repeated qid does.
+        known: Article ids of the corpus; given, every gold must be one of them.
+
+    Raises:
+        SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
+        ValidationError: If a row is empty, repeats a qid, has a cid cell that is not a list or a gold that is not
+            known, or there are no rows.
+    """
+    queries = []
+    first_rows = _FirstRows(path, "qid", duplicates)
+    for row, (qid, question, cell) in _rows(path, QUESTION_COLUMNS):
+        _require(path, row, "qid", qid)
+        if first_rows.skips(row, qid):
+            continue
+        _require(path, row, f"question (qid {qid})", question)
+        cids = _golds(path, row, qid, cell)
+        if known is not None:
+            _require_known(path, row, qid, cids, known)
+        queries.append(Query(qid, question, cids))
+    if not queries:
+        raise ValidationError(
+            f"{path}: no questions, it has a header and no rows; add rows of {_listed(QUESTION_COLUMNS)}"
+        )
+    return tuple(queries)
+
+
+def parse_cids(cell: str) -> tuple[str, ...]:
+    """Read a list of article ids, each once: ``[37]``, ``[37, 40]``, ``["91/2015/QH13:8"]`` or numpy's ``[37 40]``.
+
+    Raises:
+        ValueError: If the cell is not such a list.
+    """
+    try:
+        items = json.loads(cell)
+    except ValueError:
+        if not _LIST.fullmatch(cell):
+            raise ValueError(f"{cell[:60]!r} is not a list of article ids") from None
+        items = [item.strip("\"'") for item in _ITEMS.findall(cell)]
+    if not isinstance(items, list) or not all(type(item) in (int, str) for item in items):
+        raise ValueError(f"{cell[:60]!r} is not a list of article ids")
+    return tuple(dict.fromkeys(str(item).strip() for item in items))
+
+
+def _golds(path: Path, row: int, qid: str, cell: str) -> tuple[str, ...]:
+    try:
+        cids = parse_cids(cell)
+    except ValueError as error:
+        raise ValidationError(
+            f'{path}: row {row} (qid {qid}): cid {error}; write [37], [37, 40] or ["91/2015/QH13:8"]'
+        ) from error
+    if not cids or "" in cids:
+        raise ValidationError(f"{path}: row {row} (qid {qid}) lists no article in cid; name one or remove the row")
+    return cids
+
+
+def _require(path: Path, row: int, what: str, value: str) -> None:
+    if not value:
+        raise ValidationError(f"{path}: row {row} has an empty {what}; fill it in or remove the row")
+
+
+def _require_known(path: Path, row: int, qid: str, cids: Sequence[str], known: Container[str]) -> None:
+    for cid in cids:
+        if cid not in known:
+            raise ValidationError(
+                f"{path}: row {row} (qid {qid}): gold cid {cid} is not in the corpus; correct it or add the article"
+            )
+
+
+class _FirstRows:
+    """Remembers the row that each id was first seen in."""
+
+    def __init__(self, path: Path, column: str, duplicates: Duplicates) -> None:
+        self._path, self._column, self._duplicates = path, column, duplicates
+        self._row_of: dict[str, int] = {}
+
+    def skips(self, row: int, value: str) -> bool:
+        """Whether the row repeats an id and is to be left out; an error where that is not allowed."""
+        first = self._row_of.setdefault(value, row)
+        if first != row and self._duplicates == "error":
+            raise ValidationError(
+                f"{self._path}: row {row} repeats {self._column} {value} (first seen in row {first});"
+                " remove one or set data.duplicates: keep_first"
+            )
+        return first != row
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ",".join(names)
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Give (row, stripped cells of ``columns``); rows count as in a spreadsheet, the header being row 1."""
+    csv.field_size_limit(sys.maxsize if sys.maxsize < 2**31 else 2**31 - 1)  # the default refuses long articles
+    row = 1
+    with _open_text(path) as stream:
+        try:
+            reader = csv.reader(stream, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            positions = _positions(path, header, columns)
+            for row, cells in enumerate(reader, start=2):
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise ValidationError(
+                        f"{path}: row {row} has {len(cells)} cells but the header has {len(header)};"
+                        " quote texts that hold a comma, a quote or a line break"
+                    )
+                yield row, [cells[position].strip() for position in positions]
+        except UnicodeDecodeError as error:
+            raise SourceError(
+                f"{path}: not UTF-8 at or after row {row} (byte 0x{error.object[error.start]:02x});"
+                " save the file as UTF-8"
+            ) from error
+        except csv.Error as error:
+            raise SourceError(f"{path}: not CSV at or after row {row} ({error}); check its quotes there") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(
+                f"{path}: unreadable at or after row {row} ({error}); copy or compress it again"
+            ) from error
+
+
+def _positions(path: Path, header: list[str], columns: Sequence[str]) -> list[int]:
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise SourceError(
+            f"{path}: wrong columns, the header is {_listed(header)[:100] or 'empty'} and lacks {_listed(missing)};"
+            f" it must name {_listed(columns)}"
+        )
+    return [header.index(column) for column in columns]
+
+
+@contextmanager
+def _open_text(path: Path) -> Iterator[io.TextIOWrapper]:
+    """Open a plain or gzipped UTF-8 file, with or without a byte order mark; gzip is known by its first bytes."""
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError as error:
+        raise SourceError(
+            f"{path}: no such file; check the path in the configuration or on the command line"
+        ) from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be opened ({error.strerror or error}); give a readable CSV file") from error
+    with stream:
+        is_gzip = stream.peek(len(_GZIP_MAGIC))[: len(_GZIP_MAGIC)] == _GZIP_MAGIC
+        content = cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if is_gzip else stream
+        yield io.TextIOWrapper(content, encoding="utf-8-sig", newline="")

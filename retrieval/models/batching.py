@@ -1,0 +1,60 @@
+"""Rows of token ids into batches: sorted by length, bounded by tokens, padded at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+
+def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Group rows of similar length so that no padded batch holds more than ``budget`` tokens.
+
+    Args:
+        lengths: Tokens of each row.
+        budget: Rows times longest row, at most; a longer row is a batch of its own.
+
+    Returns:
+        Row numbers, batch by batch, shortest rows first; rows of one length keep their order.
+
+    Raises:
+        ValueError: If ``budget`` is not positive.
+    """
+    if budget <= 0:
+        raise ValueError(f"budget: got {budget} tokens; give a positive number")
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batches and lengths[row] * (len(batches[-1]) + 1) <= budget:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """Rows of token ids as one rectangle.
+
+    Args:
+        rows: B rows of token ids, none empty.
+        pad_id: Fills short rows at their end.
+
+    Returns:
+        input_ids (B, T) int64 and attention_mask (B, T) int64, 1 on real tokens.
+
+    Raises:
+        ValueError: If there are no rows or one is empty.
+    """
+    if not rows or not all(rows):
+        raise ValueError(f"rows: got {len(rows)} rows, some empty or none at all; every row needs a token")
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows], dtype=torch.int64)
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = torch.arange(longest) < lengths.unsqueeze(1)  # (T) < (B, 1) -> (B, T)
+    return ids, mask.to(torch.int64)
+
+
+def runs_of_equal_length(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbouring rows of one length: (number of rows, their length), in order."""
+    return [(len(list(run)), length) for length, run in groupby(lengths)]

@@ -1,0 +1,126 @@
+"""The bi-encoder: a text alone becomes one vector, compared with others by inner product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from retrieval.config import BiEncoderConfig
+from retrieval.errors import ModelError
+from retrieval.models.inference import HiddenStates, Reader, run_rows
+from retrieval.models.pooling import pool
+from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
+from retrieval.models.settings import ModelSettings
+from retrieval.models.tokenization import TextTokenizer
+from retrieval.runtime import Runtime
+
+
+class BiEncoder(nn.Module):
+    """Backbone, pooling and normalisation, with the tokenizer and settings they belong to.
+
+    Attributes:
+        backbone: A ``transformers`` encoder without pooler.
+        tokenizer: Its tokenizer.
+        settings: How texts are read and vectors made.
+    """
+
+    def __init__(self, backbone: nn.Module, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.settings = settings
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Vectors of a padded batch.
+
+        Args:
+            input_ids: (B, T) int64.
+            attention_mask: (B, T), 1 on real tokens; None where nothing is padded.
+
+        Returns:
+            (B, D) float32, unit length if the settings say so.
+        """
+        output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
+        return self.finish(pool(output.last_hidden_state.float(), attention_mask, self.settings.pooling))
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """From pooled to final vectors: (B, D) to (B, D) float32."""
+        return functional.normalize(pooled.float(), dim=-1) if self.settings.normalize else pooled.float()
+
+    def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of queries, prefix and special tokens included."""
+        return self.tokenizer.encode([self.settings.query_prefix + t for t in texts], self.settings.max_query_tokens)
+
+    def tokenize_passages(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of passages, prefix and special tokens included."""
+        return self.tokenizer.encode(
+            [self.settings.passage_prefix + t for t in texts], self.settings.max_passage_tokens
+        )
+
+    def encode_queries(self, texts: Sequence[str], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(N, D) float32 vectors of N queries, in order; a progress bar where a label is given."""
+        return self._encode(self.tokenize_queries(texts), runtime, label)
+
+    def encode_passages(self, texts: Sequence[str], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(N, D) float32 vectors of N passages, in order; a progress bar where a label is given."""
+        return self._encode(self.tokenize_passages(texts), runtime, label)
+
+    def _encode(self, rows: list[list[int]], runtime: Runtime, label: str | None) -> NDArray[np.float32]:
+        def finish(states: HiddenStates) -> Tensor:
+            return self.finish(states.pool(self.settings.pooling))
+
+        reader = Reader(self.backbone, self.tokenizer, finish, self.settings.dimension)
+        return run_rows(reader, rows, runtime, label)
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a plain folder, whole or not at all; `load_bi_encoder` reads it."""
+        save_folder(folder, self.backbone, None, self.tokenizer, self.settings)
+
+
+def load_bi_encoder(folder: Path) -> BiEncoder:
+    """Read a folder that `BiEncoder.save` wrote, or another library's encoder folder.
+
+    Raises:
+        ModelError: If the folder holds no encoder that can be read.
+        ArtifactError: If it does not match its manifest.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder; give a folder that holds a model")
+    return _from_pretrained(load_folder(folder), str(folder))
+
+
+def bi_encoder_from(config: BiEncoderConfig) -> BiEncoder:
+    """A bi-encoder ready to train, from a base and the configured changes to its settings.
+
+    Raises:
+        ConfigError: If the base's name or the number of layers is wrong.
+        ModelError: If the base cannot be read, or is too short for the configured lengths.
+    """
+    encoder = _from_pretrained(load(config.base, config.layers), config.base)
+    settings = encoder.settings
+    longest = max(config.max_query_tokens, config.max_passage_tokens)
+    if longest > settings.max_tokens:
+        raise ModelError(
+            f"{config.base} reads at most {settings.max_tokens} tokens, but {longest} are configured;"
+            " lower bi_encoder.max_query_tokens and bi_encoder.max_passage_tokens"
+        )
+    encoder.settings = replace(
+        settings,
+        pooling=config.pooling or settings.pooling,
+        normalize=settings.normalize if config.normalize is None else config.normalize,
+        max_query_tokens=config.max_query_tokens,
+        max_passage_tokens=config.max_passage_tokens,
+    )
+    return encoder
+
+
+def _from_pretrained(found: Pretrained, name: str) -> BiEncoder:
+    if found.settings.kind != "bi-encoder":
+        raise ModelError(f"{name}: holds a {found.settings.kind}, not a bi-encoder; give an encoder")
+    return BiEncoder(found.backbone, found.tokenizer, found.settings)

@@ -1,0 +1,212 @@
+"""Models by name: bundled, saved by us, a Hugging Face or sentence-transformers folder, or a hub id."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from retrieval.errors import ArtifactError, ConfigError, ModelError
+from retrieval.folders import MANIFEST, verify_folder, write_folder
+from retrieval.models.bundled import BUNDLED, bundled_folder
+from retrieval.models.foreign import read_foreign_settings
+from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
+from retrieval.models.tokenization import TextTokenizer, load_tokenizer
+from retrieval.models.weights import SAFETENSORS, read_state, split_state
+
+_FAMILIES = ("bert", "roberta", "xlm-roberta")
+_HUB_FILES = ("*.json", "*.txt", "*.codes", "*.model", "*.safetensors", "1_Pooling/*")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A loaded model and what it needs to know about itself.
+
+    Attributes:
+        backbone: A ``transformers`` BERT, RoBERTa or XLM-R encoder without pooler.
+        tokenizer: Its tokenizer.
+        settings: From ``retriever.json``, or read off the other files of the folder.
+        head: Weights of a classification head, where the checkpoint has one.
+    """
+
+    backbone: nn.Module
+    tokenizer: TextTokenizer
+    settings: ModelSettings
+    head: dict[str, Tensor]
+
+
+def load(name: str, layers: int = 0, cache: Path | None = None) -> Pretrained:
+    """Load a model by name.
+
+    Args:
+        name: ``bundled:multilingual-e5-small``, a folder, or a hub id such as
+            ``bkai-foundation-models/vietnamese-bi-encoder`` (downloaded once, then read from the hub's cache).
+        layers: Keep only this many lowest transformer layers; 0 keeps all.
+        cache: Where the converted bundled model is kept; default the user's cache folder.
+
+    Raises:
+        ConfigError: If the name is none of these, or ``layers`` is above what the model has.
+        ModelError: If the folder cannot be read or is no BERT, RoBERTa or XLM-R.
+        ArtifactError: If the folder has a manifest and does not match it.
+    """
+    if name.startswith("bundled:"):
+        return _load_bundled(name, layers, cache)
+    folder = Path(name)
+    if folder.is_dir():
+        return load_folder(folder, name, layers)
+    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ConfigError(f"{name}: no such model folder; give a folder, {BUNDLED} or a hub id like owner/model")
+    return load_folder(_download(name), name, layers)
+
+
+def _load_bundled(name: str, layers: int, cache: Path | None) -> Pretrained:
+    if name != BUNDLED:
+        raise ConfigError(f"{name}: no such bundled model; the only one is {BUNDLED}")
+    try:
+        return load_folder(bundled_folder(cache), name, layers)
+    except (ArtifactError, ModelError):
+        return load_folder(bundled_folder(cache, again=True), name, layers)
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        try:
+            return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=True))
+        except LocalEntryNotFoundError:
+            return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, "pytorch_model.bin"]))
+    except HFValidationError as error:
+        raise ConfigError(
+            f"{name}: neither a folder nor a hub id ({error}); use {BUNDLED}, a folder or owner/model"
+        ) from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"{name}: cannot be downloaded ({reason}); connect to the network, or use {BUNDLED} or a folder"
+        ) from error
+
+
+def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
+    """Load a model folder, ours or another library's; see `load`."""
+    if (folder / MANIFEST).is_file():
+        verify_folder(folder)
+    home = _transformer_folder(folder)
+    config = _read_config(home, layers)
+    tokenizer = load_tokenizer(home)
+    if (folder / SETTINGS_FILE).is_file():
+        settings = load_settings(folder)
+    else:
+        settings = read_foreign_settings(folder, home, config, name or str(folder))
+    state, head = split_state(read_state(home), config.num_hidden_layers)
+    backbone = _build(config, state, home)
+    if len(tokenizer) > config.vocab_size:
+        raise ModelError(
+            f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit"
+        )
+    return Pretrained(backbone, tokenizer, replace(settings, dimension=config.hidden_size), head)
+
+
+def _transformer_folder(folder: Path) -> Path:
+    """Where a sentence-transformers folder keeps its encoder; others are the encoder's folder themselves."""
+    for candidate in (folder, folder / "0_Transformer"):
+        if (candidate / "config.json").is_file():
+            return candidate
+    raise ModelError(f"{folder}: no config.json; give a folder that holds a model")
+
+
+def _read_config(folder: Path, layers: int) -> Any:  # noqa: ANN401 - transformers is untyped
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{folder}/config.json: cannot be read ({error}); save or download the model again") from error
+    if config.model_type not in _FAMILIES:
+        raise ModelError(
+            f"{folder}: model type {config.model_type!r} is not one of {', '.join(_FAMILIES)}; give another"
+        )
+    if layers > config.num_hidden_layers:
+        raise ConfigError(f"layers: got {layers}, but {folder} has {config.num_hidden_layers}; lower it, or 0 for all")
+    config.num_hidden_layers = layers or config.num_hidden_layers
+    # Random numbers and an unfused attention cost more than dropout gives in one or two epochs of fine-tuning.
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    return config
+
+
+def _build(config: Any, state: dict[str, Tensor], folder: Path) -> nn.Module:  # noqa: ANN401
+    from transformers import AutoModel
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        backbone = AutoModel.from_config(
+            config, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
+        )
+    try:
+        missing, unexpected = backbone.load_state_dict(state, strict=False, assign=True)
+    except RuntimeError as error:
+        raise ModelError(f"{folder}: weights do not fit config.json ({error}); download the model again") from error
+    if missing or unexpected:
+        example = (missing or unexpected)[0]
+        raise ModelError(
+            f"{folder}: {len(missing)} tensors missing and {len(unexpected)} unknown, such as {example!r};"
+            " the weights do not fit config.json, so save or download the model again"
+        )
+    for parameter in backbone.parameters():
+        parameter.requires_grad_(True)
+    model: nn.Module = backbone.eval()
+    return model
+
+
+def save_folder(
+    folder: Path, backbone: nn.Module, head: nn.Module | None, tokenizer: TextTokenizer, settings: ModelSettings
+) -> None:
+    """Write a whole model folder at once: weights, config, tokenizer, ``retriever.json`` and manifest.
+
+    A bi-encoder's folder is also what sentence-transformers loads.
+    """
+    state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in backbone.state_dict().items()}
+    if head is not None:
+        state |= {f"head.{name}": t.detach().float().cpu().contiguous() for name, t in head.state_dict().items()}
+    with write_folder(folder) as staging:
+        backbone.config.save_pretrained(staging)  # type: ignore[operator, union-attr]
+        tokenizer.save(staging)
+        settings.save(staging)
+        save_file(state, staging / SAFETENSORS, metadata={"format": "pt"})
+        (staging / SAFETENSORS).chmod(0o644)  # safetensors writes 0600; another user may serve it
+        if settings.kind == "bi-encoder":
+            _write_sentence_transformers_files(staging, settings)
+
+
+def _write_sentence_transformers_files(folder: Path, settings: ModelSettings) -> None:
+    modules = ["", "1_Pooling", *(["2_Normalize"] if settings.normalize else [])]
+    types = {"": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
+    listed = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{types[path]}"}
+        for i, path in enumerate(modules)
+    ]
+    pooling = {
+        "word_embedding_dimension": settings.dimension,
+        "pooling_mode_cls_token": settings.pooling == "cls",
+        "pooling_mode_mean_tokens": settings.pooling == "mean",
+        "pooling_mode_max_tokens": settings.pooling == "max",
+    }
+    prompts = {"query": settings.query_prefix, "document": settings.passage_prefix}
+    files = {
+        "modules.json": listed,
+        "sentence_bert_config.json": {"max_seq_length": settings.max_passage_tokens, "do_lower_case": False},
+        "1_Pooling/config.json": pooling,
+        "config_sentence_transformers.json": {"prompts": prompts, "default_prompt_name": None},
+    }
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if settings.normalize:
+        (folder / "2_Normalize").mkdir()

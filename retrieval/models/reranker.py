@@ -1,0 +1,204 @@
+"""The cross-encoder: query and passage read together become one relevance score."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from retrieval.config import CrossEncoderConfig
+from retrieval.errors import ConfigError, ModelError
+from retrieval.models.encoder import BiEncoder
+from retrieval.models.inference import HiddenStates, Reader, run_rows
+from retrieval.models.pooling import pool
+from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
+from retrieval.models.settings import ModelSettings
+from retrieval.models.tokenization import TextTokenizer
+from retrieval.runtime import Runtime
+
+FROM_BI_ENCODER = "bi-encoder"
+
+
+class LinearHead(nn.Module):
+    """A linear on the pooled vector; no dropout."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(dimension, 1)
+        generator = torch.Generator().manual_seed(0)  # the same head whatever was drawn before
+        nn.init.normal_(self.out.weight, std=0.02, generator=generator)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(B, D) to (B,) logits."""
+        logits: Tensor = self.out(pooled)
+        return logits.squeeze(-1)
+
+
+class DenseHead(nn.Module):
+    """Tanh layer, then linear: the head of RobertaForSequenceClassification, without its dropout."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(dimension, dimension)
+        self.out = nn.Linear(dimension, 1)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(B, D) to (B,) logits."""
+        logits: Tensor = self.out(torch.tanh(self.dense(pooled)))
+        return logits.squeeze(-1)
+
+
+_HEADS: dict[str, type[LinearHead] | type[DenseHead]] = {"linear": LinearHead, "dense": DenseHead}
+
+
+class CrossEncoder(nn.Module):
+    """Backbone, pooling and head, with the tokenizer and settings they belong to.
+
+    Attributes:
+        backbone: A ``transformers`` encoder without pooler.
+        head: `LinearHead` or `DenseHead`.
+        tokenizer: Its tokenizer.
+        settings: How pairs are read; ``max_tokens`` is the longest pair.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, head: LinearHead | DenseHead, tokenizer: TextTokenizer, settings: ModelSettings
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.tokenizer = tokenizer
+        self.settings = settings
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """Logits of a padded batch of pairs.
+
+        Args:
+            input_ids: (B, T) int64.
+            attention_mask: (B, T), 1 on real tokens; None where nothing is padded.
+            token_type_ids: (B, T) int64; None takes the tokenizer's rule (second text 1 in BERT, else all 0).
+
+        Returns:
+            (B,) float32 logits.
+        """
+        if token_type_ids is None:
+            token_type_ids = self.tokenizer.token_types(input_ids)
+        output = self.backbone(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return self.finish(pool(output.last_hidden_state.float(), attention_mask, self.settings.pooling))
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """From pooled vectors (B, D) to logits (B,) float32; a half-precision score would tie the top candidates."""
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.head(pooled.float())
+        return logits
+
+    def tokenize(self, pairs: Sequence[tuple[str, str]]) -> list[list[int]]:
+        """Token ids of (query, passage) pairs, special tokens included."""
+        settings = self.settings
+        queries = [settings.query_prefix + query for query, _ in pairs]
+        passages = [settings.passage_prefix + passage for _, passage in pairs]
+        return self.tokenizer.encode_pairs(queries, passages, settings.max_tokens, settings.max_query_tokens)
+
+    def score(
+        self, pairs: Sequence[tuple[str, str]], runtime: Runtime, label: str | None = None
+    ) -> NDArray[np.float32]:
+        """(N,) float32 logits of N (query, passage) pairs, in order; a progress bar where a label is given."""
+
+        def finish(states: HiddenStates) -> Tensor:
+            return self.finish(states.pool(self.settings.pooling)).unsqueeze(-1)
+
+        self.head.to(runtime.device)
+        reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
+        return run_rows(reader, self.tokenize(pairs), runtime, label)[:, 0]
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a plain folder, whole or not at all; `load_cross_encoder` reads it."""
+        save_folder(folder, self.backbone, self.head, self.tokenizer, self.settings)
+
+
+def load_cross_encoder(folder: Path) -> CrossEncoder:
+    """Read a folder that `CrossEncoder.save` wrote, or a sequence-classification checkpoint with one label.
+
+    Raises:
+        ModelError: If the folder holds no cross-encoder that can be read.
+        ArtifactError: If it does not match its manifest.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder; give a folder that holds a model")
+    found = load_folder(folder)
+    if not found.head:
+        raise ModelError(f"{folder}: has no classification head; give a cross-encoder, or train one from it")
+    return CrossEncoder(found.backbone, _read_head(found, str(folder)), found.tokenizer, found.settings)
+
+
+def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None = None) -> CrossEncoder:
+    """A cross-encoder ready to train.
+
+    Args:
+        config: ``base`` ``bi-encoder`` starts from a copy of ``bi_encoder`` with a fresh linear head; any other base
+            keeps its own head where it has one.
+        bi_encoder: The encoder to start from; it is not changed.
+
+    Raises:
+        ConfigError: If the base is ``bi-encoder`` and none is given, or the name or number of layers is wrong.
+        ModelError: If the base cannot be read, or is too short for the configured length.
+    """
+    found = _copy_of(bi_encoder, config.layers) if config.base == FROM_BI_ENCODER else load(config.base, config.layers)
+    settings = found.settings
+    if config.max_tokens > settings.max_tokens:
+        raise ModelError(
+            f"{config.base} reads at most {settings.max_tokens} tokens, but {config.max_tokens} are configured;"
+            " lower cross_encoder.max_tokens"
+        )
+    head = _read_head(found, config.base) if found.head else LinearHead(settings.dimension)
+    settings = replace(
+        settings,
+        kind="cross-encoder",
+        pooling="cls" if found.head and settings.head == "dense" else config.pooling or settings.pooling,
+        normalize=False,
+        query_prefix="",
+        passage_prefix="",
+        max_query_tokens=config.max_query_tokens,
+        max_passage_tokens=config.max_tokens,
+        max_tokens=config.max_tokens,
+        head="linear" if isinstance(head, LinearHead) else "dense",
+    )
+    return CrossEncoder(found.backbone, head, found.tokenizer, settings)
+
+
+def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
+    if bi_encoder is None:
+        raise ConfigError(
+            "cross_encoder.base is bi-encoder, but no bi-encoder is given; train one or name another base"
+        )
+    backbone: Any = copy.deepcopy(bi_encoder.backbone).requires_grad_(True)
+    stack = backbone.encoder.layer
+    if layers > len(stack):
+        raise ConfigError(f"cross_encoder.layers: got {layers}, but the bi-encoder has {len(stack)}; lower it")
+    if layers:
+        backbone.encoder.layer = stack[:layers]
+        backbone.config.num_hidden_layers = layers
+    return Pretrained(backbone.eval(), bi_encoder.tokenizer, bi_encoder.settings, {})
+
+
+def _read_head(found: Pretrained, name: str) -> LinearHead | DenseHead:
+    labels = found.head["out.weight"].shape[0]
+    if labels != 1:
+        raise ModelError(f"{name}: its head gives {labels} labels; a reranker needs a head with one")
+    kind = "dense" if "dense.weight" in found.head else "linear"
+    head = _HEADS[kind](found.settings.dimension)
+    try:
+        head.load_state_dict(found.head)
+    except RuntimeError as error:
+        raise ModelError(f"{name}: its head does not fit ({error}); download or save the model again") from error
+    return head

@@ -1,0 +1,209 @@
+"""Text to token ids and back to character offsets, the same way in training and in serving."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from retrieval.errors import ModelError
+from retrieval.models.phobert import build_phobert_tokenizer
+
+TOKENIZER_FILE = "tokenizer.json"
+_SIDECAR = "text_tokenizer.json"
+_OTHER_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
+_PAD_TOKENS = ("<pad>", "[PAD]")
+
+
+@dataclass(frozen=True)
+class _Template:
+    """Special tokens around one text and around a pair; read off the tokenizer itself."""
+
+    first: tuple[int, ...]
+    middle: tuple[int, ...]
+    last: tuple[int, ...]
+    pair_types: bool
+
+
+class TextTokenizer:
+    """A `tokenizers.Tokenizer` with our truncation, special tokens and pair layout.
+
+    Attributes:
+        pad_id: Fills short rows of a batch.
+        pair_types: Whether the second text of a pair has token type 1 (BERT; not RoBERTa or XLM-R).
+        separator_id: Last special token of a text.
+    """
+
+    def __init__(self, core: Tokenizer, pad_id: int, vocabulary: int = 0, unknown_id: int = 0) -> None:
+        """Wrap ``core``.
+
+        Args:
+            core: Anything that encodes one text and pairs with special tokens.
+            pad_id: Id of the padding token.
+            vocabulary: Ids from here on stand for nothing the model knows and become ``unknown_id``; 0 keeps all.
+            unknown_id: Id of the unknown token; used only with ``vocabulary``.
+        """
+        core.no_truncation()
+        core.no_padding()
+        self._core = core
+        self._vocabulary = vocabulary
+        self._unknown_id = unknown_id
+        self._template = _read_template(core)
+        self.pad_id = pad_id
+        self.pair_types = self._template.pair_types
+        self.separator_id = self._template.last[0] if self._template.last else pad_id
+
+    def __len__(self) -> int:
+        """Ids the tokenizer can give."""
+        return self._vocabulary or int(self._core.get_vocab_size())
+
+    def _contents(self, texts: Sequence[str]) -> list[list[int]]:
+        rows = [encoding.ids for encoding in self._core.encode_batch_fast(list(texts), add_special_tokens=False)]
+        if not self._vocabulary:
+            return rows
+        return [[i if i < self._vocabulary else self._unknown_id for i in row] for row in rows]
+
+    def encode(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+        """Token ids of each text between its special tokens.
+
+        Args:
+            texts: Any strings, prefix included.
+            max_tokens: Longest row, special tokens included; longer texts lose their end.
+
+        Returns:
+            One row a text.
+
+        Raises:
+            ModelError: If ``max_tokens`` leaves no room beside the special tokens.
+        """
+        template = self._template
+        room = max_tokens - len(template.first) - len(template.last)
+        if room < 1:
+            raise ModelError(f"max_tokens: got {max_tokens}, which leaves no room beside special tokens; raise it")
+        return [[*template.first, *row[:room], *template.last] for row in self._contents(texts)]
+
+    def encode_pairs(
+        self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
+    ) -> list[list[int]]:
+        """Token ids of query and passage read together.
+
+        Args:
+            queries: One a pair; repeated texts are tokenised once.
+            passages: One a pair, as many as queries.
+            max_tokens: Longest row, special tokens included.
+            max_query_tokens: Query tokens kept, special tokens not counted; the passage fills what is left.
+
+        Returns:
+            One row a pair.
+
+        Raises:
+            ModelError: If the numbers of queries and passages differ, or nothing is left for the passage.
+        """
+        if len(queries) != len(passages):
+            raise ModelError(f"pairs: got {len(queries)} queries and {len(passages)} passages; give one of each a pair")
+        template = self._template
+        room = max_tokens - len(template.first) - len(template.middle) - len(template.last)
+        if room <= max_query_tokens:
+            raise ModelError(
+                f"max_tokens {max_tokens} leaves no room for a passage after {max_query_tokens} query tokens;"
+                " raise max_tokens or lower max_query_tokens"
+            )
+        unique = list(dict.fromkeys([*queries, *passages]))
+        ids = dict(zip(unique, self._contents(unique), strict=True))
+        rows = []
+        for query, passage in zip(queries, passages, strict=True):
+            head = ids[query][:max_query_tokens]
+            rows.append([*template.first, *head, *template.middle, *ids[passage][: room - len(head)], *template.last])
+        return rows
+
+    def token_types(self, input_ids: Tensor) -> Tensor | None:
+        """(B, T) token types of encoded pairs: 1 after the first separator in BERT, None where all are 0."""
+        if not self.pair_types:
+            return None
+        is_separator = (input_ids == self.separator_id).to(torch.int64)
+        return ((is_separator.cumsum(1) - is_separator) > 0).to(torch.int64)  # (B, T)
+
+    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Start and end character of every token of each text, special tokens left out."""
+        return [encoding.offsets for encoding in self._core.encode_batch(list(texts), add_special_tokens=False)]
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer into ``folder``, in the form transformers reads, with our own notes beside it."""
+        self._core.save(str(folder / TOKENIZER_FILE))
+        notes = {"pad_id": self.pad_id, "vocabulary": self._vocabulary, "unknown_id": self._unknown_id}
+        (folder / _SIDECAR).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+        names = {
+            "bos_token": self._template.first[:1],
+            "cls_token": self._template.first[:1],
+            "eos_token": self._template.last[:1],
+            "sep_token": self._template.last[:1],
+            "pad_token": (self.pad_id,),
+        }
+        config = {name: self._core.id_to_token(ids[0]) for name, ids in names.items() if ids}
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
+        text = json.dumps(config, indent=2, ensure_ascii=False)
+        (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _read_template(core: Tokenizer) -> _Template:
+    """Find the special tokens by encoding a probe with and without them."""
+    content = core.encode("a", add_special_tokens=False).ids
+    single = core.encode("a").ids
+    pair = core.encode("a", "a")
+    start = next((i for i in range(len(single)) if single[i : i + len(content)] == content), 0)
+    first, last = single[:start], single[start + len(content) :]
+    middle = pair.ids[start + len(content) : len(pair.ids) - len(last) - len(content)]
+    return _Template(tuple(first), tuple(middle), tuple(last), 1 in pair.type_ids)
+
+
+def load_tokenizer(folder: Path) -> TextTokenizer:
+    """Read the tokenizer of a model folder, whichever of the usual forms it has.
+
+    Raises:
+        ModelError: If the folder has no tokenizer that can be read.
+    """
+    try:
+        if (folder / TOKENIZER_FILE).is_file():
+            return _from_json(folder)
+        if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
+            return TextTokenizer(**build_phobert_tokenizer(folder))
+        if any((folder / name).is_file() for name in _OTHER_FILES):
+            return _from_transformers(folder)
+    except ModelError:
+        raise
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ModelError(
+            f"{folder}: its tokenizer cannot be read ({error}); save or download the model again"
+        ) from error
+    raise ModelError(f"{folder}: no {TOKENIZER_FILE} nor another tokenizer file; save or download the model again")
+
+
+def _from_json(folder: Path) -> TextTokenizer:
+    core = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    sidecar = folder / _SIDECAR
+    if sidecar.is_file():
+        return TextTokenizer(core, **json.loads(sidecar.read_text(encoding="utf-8")))
+    return TextTokenizer(core, _special_id(core, _PAD_TOKENS, folder))
+
+
+def _from_transformers(folder: Path) -> TextTokenizer:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    core = getattr(tokenizer, "backend_tokenizer", None)
+    if core is None:
+        raise ModelError(f"{folder}: {type(tokenizer).__name__} has no fast form; add its tokenizer.json")
+    return TextTokenizer(core, _special_id(core, _PAD_TOKENS, folder))
+
+
+def _special_id(core: Tokenizer, names: Sequence[str], folder: Path) -> int:
+    for name in names:
+        found = core.token_to_id(name)
+        if found is not None:
+            return int(found)
+    raise ModelError(f"{folder}: its tokenizer has none of {', '.join(names)}; give a BERT or RoBERTa tokenizer")

@@ -1,0 +1,122 @@
+"""Weights of a model folder read without running anything they contain, under one set of names."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from retrieval.errors import ModelError
+
+SAFETENSORS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_PICKLED = "pytorch_model.bin"
+_PREFIXES = ("roberta.", "bert.")
+_RENAMED = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+_BUFFERS = ("position_ids", "token_type_ids")
+# RobertaForSequenceClassification and BertForSequenceClassification: a tanh layer, then a linear, on the first token.
+_HEAD_NAMES = {
+    "classifier.dense.weight": "dense.weight",
+    "classifier.dense.bias": "dense.bias",
+    "classifier.out_proj.weight": "out.weight",
+    "classifier.out_proj.bias": "out.bias",
+    "pooler.dense.weight": "dense.weight",
+    "pooler.dense.bias": "dense.bias",
+    "classifier.weight": "out.weight",
+    "classifier.bias": "out.bias",
+    "head.dense.weight": "dense.weight",
+    "head.dense.bias": "dense.bias",
+    "head.out.weight": "out.weight",
+    "head.out.bias": "out.bias",
+}
+
+
+def read_state(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a model folder, by the names the file uses.
+
+    Safetensors are taken first. ``pytorch_model.bin`` is read only by torch's weights-only loader, which builds tensors
+    and refuses every other object.
+
+    Raises:
+        ModelError: If there are no weights, they are cut short, or they hold more than tensors.
+    """
+    if (folder / SAFETENSORS).is_file():
+        return _read_safetensors(folder / SAFETENSORS)
+    if (folder / _INDEX).is_file():
+        return _read_shards(folder / _INDEX)
+    if (folder / _PICKLED).is_file():
+        return _read_pickled(folder / _PICKLED)
+    raise ModelError(f"{folder}: no {SAFETENSORS} (nor {_PICKLED}); give a folder with a model's weights")
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: cut short or damaged ({error}); save or download the model again") from error
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ModelError(f"{index}: not an index of shards ({error}); download the model again") from error
+    state: dict[str, Tensor] = {}
+    for name in names:
+        if Path(name).name != name:
+            raise ModelError(f"{index}: names the shard {name!r} outside its folder; download the model again")
+        state |= _read_safetensors(index.parent / name)
+    return state
+
+
+def _read_pickled(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path}: refused: it is damaged or holds more than tensors ({str(error).splitlines()[0]});"
+            f" convert it to {SAFETENSORS}"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path}: holds {type(state).__name__}, not named tensors; convert it to {SAFETENSORS}")
+    return dict(state)
+
+
+def split_state(state: dict[str, Tensor], layers: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Sort a checkpoint's tensors into backbone and classification head, both as float32.
+
+    Args:
+        state: Tensors under the names of a BERT, RoBERTa or XLM-R checkpoint, with or without a head.
+        layers: Transformer layers to keep, counted from the lowest.
+
+    Returns:
+        Backbone tensors by the names of a bare model, head tensors by the names of `reranker.DenseHead`
+        or `reranker.LinearHead`; the latter is empty for an encoder.
+    """
+    prefix = next((p for p in _PREFIXES if any(name.startswith(p) for name in state)), "")
+    backbone, head = {}, {}
+    for name, tensor in state.items():
+        bare = name.removeprefix(prefix)
+        for old, new in _RENAMED.items():
+            bare = bare.replace(old, new)
+        if bare in _HEAD_NAMES:
+            head[_HEAD_NAMES[bare]] = tensor.float()
+        elif _is_weight(bare) and _layer_of(bare) < layers:
+            backbone[bare] = tensor.float()
+    return backbone, head if "out.weight" in head else {}
+
+
+def _is_weight(name: str) -> bool:
+    """Whether a bare model has this tensor as a parameter; old checkpoints also list its constants."""
+    return name.startswith(("embeddings.", "encoder.")) and name.rpartition(".")[2] not in _BUFFERS
+
+
+def _layer_of(name: str) -> int:
+    """Layer number in ``encoder.layer.N.…``; -1 for what lies below the layers."""
+    parts = name.split(".")
+    return int(parts[2]) if parts[:2] == ["encoder", "layer"] else -1

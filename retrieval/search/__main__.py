@@ -1,0 +1,61 @@
+"""Ask the newest trained retriever: ``python -m retrieval.search "câu hỏi"``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrieval.errors import RetrievalError
+from retrieval.runtime import choose_runtime
+from retrieval.search.kept import KEPT, kept_folder
+from retrieval.search.retriever import Answer, load_retriever
+
+_SNIPPET_CHARACTERS = 240
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m retrieval.search", description=__doc__)
+    parser.add_argument("question", help="what you want to know, in Vietnamese")
+    parser.add_argument("--top", type=int, default=10, metavar="K", help="articles to show (default 10)")
+    parser.add_argument("--model", default="latest", metavar="VERSION|DIR", help="a kept version or a retriever folder")
+    arguments = parser.parse_args(argv)
+    if arguments.top < 1:
+        parser.error(f"--top {arguments.top}: give at least 1")
+    return arguments
+
+
+def _show(position: int, answer: Answer) -> str:
+    article = answer.article
+    heading = f"{position:2}. [{answer.score:.3f}] {article.cid}"
+    if article.title:
+        heading += f"  {article.title}"
+    snippet = textwrap.shorten(answer.snippet, _SNIPPET_CHARACTERS, placeholder=" …")
+    lines = [
+        heading,
+        *([f"    {article.law}"] if article.law else []),
+        textwrap.indent(textwrap.fill(snippet, 96), "    "),
+    ]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the best articles for one question; 2 on bad input."""
+    arguments = _arguments(argv)
+    try:
+        folder = Path(arguments.model)
+        if not (folder / "settings.json").is_file():
+            folder = kept_folder(arguments.model, KEPT)
+        retriever = load_retriever(folder, choose_runtime())
+        answers = retriever.search(arguments.question, arguments.top)
+    except RetrievalError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    sys.stdout.write("\n\n".join(_show(position, answer) for position, answer in enumerate(answers, 1)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

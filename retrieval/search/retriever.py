@@ -1,0 +1,246 @@
+"""The retriever: two models, their index and the settings that join them, kept and loaded as one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.config import SearchConfig
+from retrieval.data.cleaning import clean_line
+from retrieval.data.segmentation import segment_texts
+from retrieval.data.storage import load_dataset, save_dataset
+from retrieval.errors import ArtifactError, SearchError
+from retrieval.folders import verify_folder, write_folder
+from retrieval.models.encoder import BiEncoder, load_bi_encoder
+from retrieval.models.reranker import CrossEncoder, load_cross_encoder
+from retrieval.records import Article, Corpus, Dataset, Query, Run
+from retrieval.runtime import Runtime
+from retrieval.search.bm25 import Bm25Index, Units
+from retrieval.search.dense import DenseIndex
+from retrieval.search.embedding import CorpusVectors, embed_queries
+from retrieval.search.fusion import fuse
+from retrieval.search.rerank import blend, candidate_passages, reranker_logits
+
+STAGES = ("bm25", "dense", "hybrid", "reranked")
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverSettings:
+    """How the parts are joined; the weights are chosen on validation.
+
+    Attributes:
+        titles: Whether titles are a field of their own (off where titles are the queries).
+        title_weight: Share of the title field in the dense score.
+        bm25_weight: Share of BM25 in the hybrid score.
+        rerank_depth: Candidates the reranker reads.
+        rerank_weight: Share of the reranker in the final score.
+        candidates: Articles that each first-stage searcher gives.
+        bm25_k1: BM25's saturation.
+        bm25_b: BM25's length normalisation.
+        bm25_units: BM25's tokens.
+    """
+
+    titles: bool = True
+    title_weight: float = 0.0
+    bm25_weight: float = 0.3
+    rerank_depth: int = 10
+    rerank_weight: float = 0.3
+    candidates: int = 100
+    bm25_k1: float = 1.2
+    bm25_b: float = 0.75
+    bm25_units: Units = "bigrams"
+
+    @classmethod
+    def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
+        """Settings before tuning."""
+        return cls(
+            titles=titles,
+            candidates=config.candidates,
+            bm25_k1=config.bm25_k1,
+            bm25_b=config.bm25_b,
+            bm25_units=config.bm25_units,
+        )
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """What the first stage knows of some queries.
+
+    Attributes:
+        vectors: (Q, D) query vectors.
+        bm25: Lexical run.
+        dense: Vector run.
+        hybrid: Their mix.
+    """
+
+    vectors: NDArray[np.float32]
+    bm25: Run
+    dense: Run
+    hybrid: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One article in an answer."""
+
+    article: Article
+    score: float
+    snippet: str
+
+
+@dataclass(frozen=True)
+class Retriever:
+    """Searches one corpus.
+
+    Attributes:
+        corpus: What can be found.
+        bi_encoder: First-stage model.
+        cross_encoder: Reranker; None leaves the first stage's order.
+        index: Vectors of the corpus, made by ``bi_encoder``.
+        bm25: Lexical index of the corpus.
+        settings: How the parts are joined.
+        runtime: Where to compute.
+    """
+
+    corpus: Corpus
+    bi_encoder: BiEncoder
+    cross_encoder: CrossEncoder | None
+    index: DenseIndex
+    bm25: Bm25Index
+    settings: RetrieverSettings
+    runtime: Runtime
+
+    @classmethod
+    def build(
+        cls,
+        corpus: Corpus,
+        bi_encoder: BiEncoder,
+        cross_encoder: CrossEncoder | None,
+        vectors: CorpusVectors,
+        settings: RetrieverSettings,
+        runtime: Runtime,
+    ) -> Retriever:
+        """Join models and vectors, and index the corpus for BM25."""
+        bm25 = Bm25Index.build(corpus, settings.bm25_k1, settings.bm25_b, settings.bm25_units, settings.titles)
+        index = DenseIndex.of(corpus, vectors.passages, vectors.titles)
+        return cls(corpus, bi_encoder, cross_encoder, index, bm25, settings, runtime)
+
+    def with_settings(self, settings: RetrieverSettings) -> Retriever:
+        """The same retriever joined otherwise; BM25 is indexed anew only if its own settings differ."""
+        old = self.settings
+        mine = (settings.bm25_k1, settings.bm25_b, settings.bm25_units, settings.titles)
+        if mine == (old.bm25_k1, old.bm25_b, old.bm25_units, old.titles):
+            return replace(self, settings=settings)
+        return replace(self, settings=settings, bm25=Bm25Index.build(self.corpus, *mine))
+
+    def prepare(self, questions: Sequence[str]) -> list[Query]:
+        """Queries of raw questions, cleaned, and segmented where a part reads segmented text.
+
+        Raises:
+            SearchError: If a question has no text.
+        """
+        texts = [clean_line(question) for question in questions]
+        for position, text in enumerate(texts):
+            if not text:
+                raise SearchError(f"question {position + 1} is empty; type what you want to know")
+        kinds = {self.bi_encoder.settings.text_kind, self.settings.bm25_units}
+        kinds |= {self.cross_encoder.settings.text_kind} if self.cross_encoder else set()
+        segmented = segment_texts(texts, 1, "") if kinds & {"segmented", "words"} else texts
+        pairs = enumerate(zip(texts, segmented, strict=True))
+        return [Query(str(number), text, segmented=words, source="live") for number, (text, words) in pairs]
+
+    def first_stage(self, queries: Sequence[Query], vectors: NDArray[np.float32] | None = None) -> FirstStage:
+        """BM25, dense and hybrid runs of some queries."""
+        settings, qids = self.settings, [query.qid for query in queries]
+        if vectors is None:
+            vectors = embed_queries(self.bi_encoder, list(queries), self.runtime)
+        weight = settings.title_weight if settings.titles else 0.0
+        bm25 = self.bm25.search(queries, settings.candidates)
+        dense = self.index.search(qids, vectors, settings.candidates, weight)
+        return FirstStage(vectors, bm25, dense, fuse(dense, bm25, settings.bm25_weight, settings.candidates))
+
+    def logits(
+        self, queries: Sequence[Query], stage: FirstStage, depth: int, label: str | None = None
+    ) -> NDArray[np.float32]:
+        """(Q, depth) reranker logits of the hybrid run's first hits.
+
+        Raises:
+            SearchError: If there is no cross-encoder.
+        """
+        if self.cross_encoder is None:
+            raise SearchError("this retriever has no cross-encoder; train one or search without reranking")
+        passages = candidate_passages(self.index, stage.vectors, stage.hybrid, depth)
+        return reranker_logits(
+            self.cross_encoder, self.corpus, queries, stage.hybrid, passages, self.settings.titles, self.runtime, label
+        )
+
+    def runs(self, queries: Sequence[Query], label: str | None = None) -> dict[str, Run]:
+        """Every stage's run: ``bm25``, ``dense``, ``hybrid`` and, with a cross-encoder, ``reranked``."""
+        stage = self.first_stage(queries)
+        runs = {"bm25": stage.bm25, "dense": stage.dense, "hybrid": stage.hybrid}
+        if self.cross_encoder is not None:
+            depth = self.settings.rerank_depth
+            logits = self.logits(queries, stage, depth, label)
+            runs["reranked"] = blend(stage.hybrid, logits, depth, self.settings.rerank_weight)
+        return runs
+
+    def search(self, question: str, k: int = 10) -> list[Answer]:
+        """The ``k`` best articles for one question.
+
+        Raises:
+            SearchError: If the question has no text.
+        """
+        queries = self.prepare([question])
+        runs = self.runs(queries)
+        final = runs.get("reranked", runs["hybrid"])
+        hits = final.hits(0)[:k]
+        rows = np.array([[self.corpus.row_of[hit.cid] for hit in hits]], dtype=np.int32)
+        best = self.index.best_passages(embed_queries(self.bi_encoder, queries, self.runtime), rows)[0]
+        return [
+            Answer(self.corpus.articles[row], hit.score, self.corpus.passages[passage].text)
+            for hit, row, passage in zip(hits, rows[0], best, strict=True)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write everything into ``folder``, whole or not at all."""
+        with write_folder(folder) as staging:
+            self.bi_encoder.save(staging / "bi-encoder")
+            if self.cross_encoder is not None:
+                self.cross_encoder.save(staging / "cross-encoder")
+            save_dataset(Dataset(self.corpus, ()), staging / "corpus")
+            self.bm25.save(staging / "bm25")
+            np.save(staging / "passages.npy", self.index.passages)
+            np.save(staging / "titles.npy", self.index.titles)
+            text = json.dumps(asdict(self.settings), indent=2)
+            (staging / "settings.json").write_text(text + "\n", encoding="utf-8")
+
+
+def load_retriever(folder: Path, runtime: Runtime) -> Retriever:
+    """Load a folder written by `Retriever.save`, after checking every file's SHA-256.
+
+    Raises:
+        ArtifactError: If the folder is missing, incomplete or altered.
+    """
+    verify_folder(folder)
+    try:
+        settings = RetrieverSettings(**json.loads((folder / "settings.json").read_text(encoding="utf-8")))
+        passages = np.load(folder / "passages.npy", allow_pickle=False)
+        titles = np.load(folder / "titles.npy", allow_pickle=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise ArtifactError(f"{folder}: not a retriever ({error}); train or download it again") from error
+    corpus = load_dataset(folder / "corpus").corpus
+    reranker = folder / "cross-encoder"
+    return Retriever(
+        corpus,
+        load_bi_encoder(folder / "bi-encoder"),
+        load_cross_encoder(reranker) if reranker.is_dir() else None,
+        DenseIndex.of(corpus, passages, titles),
+        Bm25Index.load(folder / "bm25"),
+        settings,
+        runtime,
+    )

@@ -1,0 +1,243 @@
+"""From training queries to batches of texts with their masks, the same for one seed and epoch on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.data.cleaning import text_key
+from retrieval.data.fields import TextKind, hides_titles, passage_texts, query_texts, title_texts
+from retrieval.errors import TrainingError
+from retrieval.records import Corpus, Query
+
+Item = TypeVar("Item")
+PassageChoice = Literal["first", "rotate", "overlap"]
+
+
+@dataclass(frozen=True)
+class ArticleTexts:
+    """What a model reads of each article.
+
+    Attributes:
+        passages: Texts of an article's passages, in order, by article id.
+        titles: Title of each article that has one, by article id.
+    """
+
+    passages: Mapping[str, tuple[str, ...]]
+    titles: Mapping[str, str]
+
+
+def article_texts(corpus: Corpus, kind: TextKind) -> ArticleTexts:
+    """The passages and titles of a corpus in the form a model of this kind reads.
+
+    Raises:
+        TrainingError: If the model reads segmented text and the corpus has none.
+    """
+    texts = passage_texts(corpus, kind)
+    if not all(texts):
+        passage = corpus.passages[texts.index("")]
+        raise TrainingError(
+            f"passage {passage.number} of article {passage.cid} has no {kind} text, which this model reads;"
+            " run the segmentation step first"
+        )
+    passages: dict[str, tuple[str, ...]] = {}
+    for passage, text in zip(corpus.passages, texts, strict=True):
+        passages[passage.cid] = (*passages.get(passage.cid, ()), text)
+    titles = zip(corpus.cids, title_texts(corpus, kind), strict=False)
+    return ArticleTexts(passages, {cid: title for cid, title in titles if title})
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A training query with everything that answers it.
+
+    Attributes:
+        qid: Its id, which seeds its choices.
+        text: What the model reads of it.
+        golds: Its own gold articles; one is drawn for each epoch.
+        relevant: Gold articles of every training query with the same words; never negatives of this one.
+        from_title: Whether it was made from a title, so that a title must not be its positive.
+    """
+
+    qid: str
+    text: str
+    golds: tuple[str, ...]
+    relevant: frozenset[str]
+    from_title: bool
+
+
+def training_examples(queries: Sequence[Query], texts: ArticleTexts, kind: TextKind) -> list[Example]:
+    """Examples of the queries whose gold articles are known.
+
+    Raises:
+        TrainingError: If there are fewer than two queries, or one has no text of this kind or an unknown gold.
+    """
+    if len(queries) < 2:
+        raise TrainingError(f"{len(queries)} training queries; ranking needs two or more, so widen data.train_share")
+    read = query_texts(queries, kind)
+    relevant: dict[str, set[str]] = {}
+    for query in queries:
+        relevant.setdefault(text_key(query.text), set()).update(query.cids)
+    for query, text in zip(queries, read, strict=True):
+        unknown = [cid for cid in query.cids if cid not in texts.passages]
+        if unknown or not query.cids or not text:
+            fault = (
+                f"gold article {unknown[0]} is not in the corpus" if unknown else f"no gold article or no {kind} text"
+            )
+            raise TrainingError(f"training query {query.qid}: {fault}; run the validate and segment steps first")
+    return [
+        Example(query.qid, text, query.cids, frozenset(relevant[text_key(query.text)]), hides_titles(query))
+        for query, text in zip(queries, read, strict=True)
+    ]
+
+
+def generator(seed: int, epoch: int, name: str = "") -> np.random.Generator:
+    """Random numbers that depend on the seed, the epoch and a name alone, not on what was drawn before."""
+    return np.random.default_rng([seed, epoch, zlib.crc32(name.encode())])
+
+
+def shuffled_groups(items: Sequence[Item], size: int, seed: int, epoch: int) -> Iterator[list[Item]]:
+    """Items in this epoch's order, ``size`` at a time; a last group of a single item is left out."""
+    order = generator(seed, epoch).permutation(len(items))
+    for start in range(0, len(items), size):
+        rows = order[start : start + size]
+        if len(rows) > 1 or len(items) == 1 or size == 1:
+            yield [items[int(row)] for row in rows]
+
+
+def choose_passage(query: str, passages: Sequence[str], choice: PassageChoice, epoch: int) -> str:
+    """The passage of a relevant article that stands for it in this epoch.
+
+    ``first`` takes the opening, ``rotate`` the next one each epoch, ``overlap`` the one that holds the largest part of
+    the query's words (the first such).
+    """
+    if choice == "first" or len(passages) == 1:
+        return passages[0]
+    if choice == "rotate":
+        return passages[epoch % len(passages)]
+    words = set(query.casefold().split())
+    shared = [len(words.intersection(passage.casefold().split())) for passage in passages]
+    return passages[int(np.argmax(shared))]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingBatch:
+    """Queries and the passages they are ranked against.
+
+    Attributes:
+        queries: B texts.
+        passages: P distinct texts.
+        positives: (B, P) True where the passage is the query's own positive.
+        excluded: (B, P) True where it belongs to another relevant article or is another piece of one.
+    """
+
+    queries: tuple[str, ...]
+    passages: tuple[str, ...]
+    positives: NDArray[np.bool_]
+    excluded: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RankingPlan:
+    """Everything that decides the batches of a bi-encoder's training.
+
+    Attributes:
+        examples: Training queries.
+        texts: What the model reads of each article.
+        negatives: Mined article ids by query id.
+        hard_negatives: Mined articles a query brings along, at most.
+        passage_choice: Which passage stands for an article.
+        title_share: Share of queries not made from titles that learn their article's title.
+        batch_queries: Queries in a batch.
+        seed: Of the order and all choices.
+    """
+
+    examples: Sequence[Example]
+    texts: ArticleTexts
+    negatives: Mapping[str, Sequence[str]]
+    hard_negatives: int
+    passage_choice: PassageChoice
+    title_share: float
+    batch_queries: int
+    seed: int
+
+    def batches(self, epoch: int) -> list[RankingBatch]:
+        """All batches of one epoch, in order."""
+        groups = shuffled_groups(self.examples, self.batch_queries, self.seed, epoch)
+        return [self._batch(group, epoch) for group in groups]
+
+    def _batch(self, group: Sequence[Example], epoch: int) -> RankingBatch:
+        column: dict[str, int] = {}  # distinct text -> its column
+        holders: list[set[str]] = []  # articles that hold each column's text
+        own = []
+        for example in group:
+            pieces = self._pieces(example, epoch)
+            for cid, text in pieces:
+                if column.setdefault(text, len(holders)) == len(holders):
+                    holders.append(set())
+                holders[column[text]].add(cid)
+            own.append(column[pieces[0][1]])
+        excluded = np.array([[bool(example.relevant & cids) for cids in holders] for example in group])  # (B, P)
+        positives = np.zeros_like(excluded)
+        positives[np.arange(len(group)), own] = True
+        return RankingBatch(tuple(e.text for e in group), tuple(column), positives, excluded & ~positives)
+
+    def _pieces(self, example: Example, epoch: int) -> list[tuple[str, str]]:
+        """The query's positive and its hard negatives, as article id and text."""
+        random = generator(self.seed, epoch, example.qid)
+        gold = example.golds[int(random.integers(len(example.golds)))]
+        learns_title = not example.from_title and gold in self.texts.titles and random.random() < self.title_share
+        positive = self.texts.titles[gold] if learns_title else self._passage(example, gold, epoch)
+        mined = [
+            cid
+            for cid in self.negatives.get(example.qid, ())
+            if cid in self.texts.passages and cid not in example.relevant
+        ]
+        drawn = random.permutation(len(mined))[: self.hard_negatives]
+        return [(gold, positive), *((mined[i], self._passage(example, mined[i], epoch)) for i in sorted(drawn))]
+
+    def _passage(self, example: Example, cid: str, epoch: int) -> str:
+        return choose_passage(example.text, self.texts.passages[cid], self.passage_choice, epoch)
+
+
+def compact_batches(lengths: Sequence[int], budget: int, overhead_tokens: int) -> list[list[int]]:
+    """Split rows into forward passes so that padded tokens plus a fixed cost for each pass are fewest.
+
+    Few rows of very different lengths, as in one training step, waste up to half of a batch filled to its budget;
+    this dynamic programme over the rows sorted by length wastes a few per cent.
+
+    Args:
+        lengths: Tokens of each row.
+        budget: Rows times longest row, at most; a longer row goes alone.
+        overhead_tokens: What one more forward pass costs, in tokens.
+
+    Returns:
+        Row numbers, pass by pass, shortest rows first.
+    """
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    cost, start_of = [0.0], [0]
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        first = min(end - 1, max(0, end - budget // max(longest, 1)))
+        best = min((cost[start] + (end - start) * longest, start) for start in range(first, end))
+        cost.append(best[0] + overhead_tokens)
+        start_of.append(best[1])
+    batches, end = [], len(order)
+    while end:
+        batches.append(order[start_of[end] : end])
+        end = start_of[end]
+    return batches[::-1]
+
+
+def content_fingerprint(batches: Callable[[int], Sequence[object]]) -> str:
+    """SHA-256 over the texts and masks of the first epoch, which tells one training set from another."""
+    digest = hashlib.sha256()
+    for batch in batches(0):
+        digest.update(repr(batch).encode())
+    return digest.hexdigest()

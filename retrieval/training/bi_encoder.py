@@ -1,0 +1,177 @@
+"""Trains the first-stage model: queries against the passages of their batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from retrieval.config import BiEncoderConfig
+from retrieval.data.fields import passage_texts, query_texts
+from retrieval.models.batching import pad
+from retrieval.models.encoder import BiEncoder
+from retrieval.models.losses import cached_multiple_negatives_ranking, multiple_negatives_ranking
+from retrieval.records import Dataset
+from retrieval.runtime import Runtime
+from retrieval.training.batches import (
+    RankingBatch,
+    RankingPlan,
+    article_texts,
+    compact_batches,
+    content_fingerprint,
+    training_examples,
+)
+from retrieval.training.loop import Log, TrainingReport, fit, forward_precision
+from retrieval.training.validation import make_pool, validation_queries
+
+PASS_OVERHEAD_TOKENS = {"cpu": 32}
+"""What one more forward and backward pass costs on a device, in tokens; launches of kernels dominate on the others."""
+_DEVICE_OVERHEAD_TOKENS = 2048
+
+Rows = tuple[Tensor, Tensor | None]
+"""input_ids (B, T) and attention_mask (B, T), None where nothing is padded."""
+
+
+def pass_overhead_tokens(runtime: Runtime) -> int:
+    """What one more forward and backward pass costs on this device, in tokens."""
+    return PASS_OVERHEAD_TOKENS.get(runtime.device.type, _DEVICE_OVERHEAD_TOKENS)
+
+
+def padded_rows(rows: Sequence[list[int]], pad_id: int, device: torch.device) -> Rows:
+    """Token rows as one rectangle on the device, without a mask where none is needed."""
+    ids, mask = pad(rows, pad_id)
+    return ids.to(device), None if bool(mask.all()) else mask.to(device)
+
+
+@dataclass(frozen=True)
+class BiEncoderTask:
+    """Ranks each query's passage above the rest of the batch.
+
+    Attributes:
+        model: Learns.
+        plan: Makes the batches.
+        config: Loss, temperature and pass sizes.
+        runtime: Where to compute.
+    """
+
+    model: BiEncoder
+    plan: RankingPlan
+    config: BiEncoderConfig
+    runtime: Runtime
+    name: str = "train bi-encoder"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the first epoch and the settings that make the later ones and the loss."""
+        settings = self.config.model_dump_json(exclude={"training"})
+        return f"{content_fingerprint(self.plan.batches)} {self.plan.seed} {settings}"
+
+    def batches(self, epoch: int) -> list[RankingBatch]:
+        """All batches of one epoch, in order."""
+        return self.plan.batches(epoch)
+
+    def backward(self, batch: RankingBatch) -> float:
+        """Add the gradients of the batch's mean loss to the model's and return that loss, in nats."""
+        queries, query_order = self._passes(self.model.tokenize_queries(batch.queries))
+        passages, passage_order = self._passes(self.model.tokenize_passages(batch.passages))
+        # the passes are sorted by length, so the masks are put into their order: (B, P) -> (B, P)
+        positives, excluded = (
+            torch.from_numpy(mask[query_order][:, passage_order]).to(self.runtime.device)
+            for mask in (batch.positives, batch.excluded)
+        )
+        if self.config.loss == "cached_mnrl":
+            loss = cached_multiple_negatives_ranking(
+                self._embed, queries, passages, positives, excluded, self.config.temperature
+            )
+            return float(loss)
+        query_vectors = torch.cat([self._embed(rows) for rows in queries])  # (B, D)
+        passage_vectors = torch.cat([self._embed(rows) for rows in passages])  # (P, D)
+        loss = multiple_negatives_ranking(query_vectors, passage_vectors, positives, excluded, self.config.temperature)
+        torch.autograd.backward(loss)
+        return float(loss.detach())
+
+    def _embed(self, rows: Rows) -> Tensor:
+        with forward_precision(self.runtime):
+            vectors: Tensor = self.model(*rows)
+        return vectors
+
+    def _passes(self, rows: Sequence[list[int]]) -> tuple[list[Rows], list[int]]:
+        """Padded forward passes over the rows, and the order of the rows in them."""
+        lengths = [len(row) for row in rows]
+        passes = compact_batches(lengths, self.config.training.token_budget, pass_overhead_tokens(self.runtime))
+        if self.config.loss == "cached_mnrl":
+            size = self.config.chunk_queries
+            passes = [one[start : start + size] for one in passes for start in range(0, len(one), size)]
+        pad_id = self.model.tokenizer.pad_id
+        padded = [padded_rows([rows[row] for row in one], pad_id, self.runtime.device) for one in passes]
+        return padded, [row for one in passes for row in one]
+
+
+def train_bi_encoder(
+    encoder: BiEncoder,
+    dataset: Dataset,
+    config: BiEncoderConfig,
+    negatives: Mapping[str, Sequence[str]],
+    seed: int,
+    runtime: Runtime,
+    checkpoint_folder: Path,
+    log: Log,
+) -> TrainingReport:
+    """Train an encoder in place on the dataset's training queries; it ends with its best epoch's weights.
+
+    A query learns one of its gold articles an epoch (drawn by seed), standing for which is the passage that
+    ``config.passage_choice`` names: its opening by default. Passages are bodies without titles; where
+    ``config.title_share`` is above 0, that share of the queries not made from titles learns the title instead.
+    Validation ranks ``validation_queries`` held-out queries against ``validation_articles`` articles.
+
+    Args:
+        encoder: Learns in place.
+        dataset: Split and cut, and segmented if the encoder reads segmented text.
+        config: How to train.
+        negatives: Mined article ids by query id; may be empty.
+        seed: Of order, choices and dropout.
+        runtime: Where to compute.
+        checkpoint_folder: Belongs to this training alone; a run killed here resumes from it.
+        log: Receives metrics.
+
+    Raises:
+        TrainingError: If the dataset lacks something, or the loss is no longer finite.
+    """
+    kind = encoder.settings.text_kind
+    texts = article_texts(dataset.corpus, kind)
+    plan = RankingPlan(
+        examples=training_examples(dataset.select("train"), texts, kind),
+        texts=texts,
+        negatives=negatives,
+        hard_negatives=config.hard_negatives,
+        passage_choice=config.passage_choice,
+        title_share=config.title_share,
+        batch_queries=config.training.batch_queries,
+        seed=seed,
+    )
+    task = BiEncoderTask(encoder, plan, config, runtime)
+    validate = pool_validation(encoder, dataset, config, seed, runtime)
+    return fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
+
+
+def pool_validation(
+    encoder: BiEncoder, dataset: Dataset, config: BiEncoderConfig, seed: int, runtime: Runtime
+) -> Callable[[], float] | None:
+    """A function that gives the encoder's MRR@10 on a small pool; None where the dataset has no validation queries."""
+    queries = validation_queries(dataset, config.training.validation_queries, seed)
+    if not queries:
+        return None
+    pool = make_pool(dataset, queries, config.training.validation_articles, seed)
+    kind = encoder.settings.text_kind
+    texts = passage_texts(dataset.corpus, kind)
+    passages = [texts[int(row)] for row in pool.passages]
+
+    def validate() -> float:
+        vectors = encoder.encode_queries(query_texts(queries, kind), runtime)
+        return pool.mrr_at_10(vectors, encoder.encode_passages(passages, runtime))
+
+    return validate

@@ -1,0 +1,79 @@
+"""Which weights learn: frozen embeddings and lowest layers, and dropout switched off for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import nn
+
+from retrieval.config import TrainingConfig
+from retrieval.errors import TrainingError
+
+
+@contextmanager
+def prepared(model: nn.Module, config: TrainingConfig, dropout: bool) -> Iterator[None]:
+    """Freeze what the configuration says and put the model into training mode; everything is as before afterwards.
+
+    Frozen modules sit below the learning ones, so autograd keeps nothing of them: they cost their forward pass only.
+
+    Args:
+        model: Has its transformer in ``backbone``, or is one.
+        config: ``freeze_embeddings`` and ``freeze_layers`` count.
+        dropout: Whether the model's own dropout stays on. On a CPU it costs more than the arithmetic it disturbs.
+
+    Raises:
+        TrainingError: If there is nothing to freeze by that name, or nothing would be left to learn.
+    """
+    flags = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    rates = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
+    was_training = model.training
+    try:
+        for module in frozen_modules(model, config):
+            module.requires_grad_(requires_grad=False)
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise TrainingError("every weight is frozen, so nothing would learn; lower training.freeze_layers")
+        for module in rates if not dropout else ():
+            module.p = 0.0
+        model.train()
+        yield
+    finally:
+        model.train(was_training)
+        for parameter, flag in flags.items():
+            parameter.requires_grad_(flag)
+        for module, rate in rates.items():
+            module.p = rate
+
+
+def frozen_modules(model: nn.Module, config: TrainingConfig) -> list[nn.Module]:
+    """The embeddings and lowest layers that stay as they are.
+
+    Raises:
+        TrainingError: If the model has no such modules or fewer layers.
+    """
+    backbone = getattr(model, "backbone", model)
+    frozen: list[nn.Module] = []
+    if config.freeze_embeddings or config.freeze_layers:
+        embeddings = getattr(backbone, "embeddings", None)
+        if not isinstance(embeddings, nn.Module):
+            raise TrainingError(
+                f"{type(backbone).__name__} has no module named embeddings to freeze; set training.freeze_embeddings"
+                " to false and training.freeze_layers to 0"
+            )
+        frozen.append(embeddings)
+    if config.freeze_layers:
+        layers = _layers(backbone)
+        if config.freeze_layers > len(layers):
+            raise TrainingError(
+                f"training.freeze_layers is {config.freeze_layers} but {type(backbone).__name__} has {len(layers)}"
+                f" layers; set it to {len(layers)} or less"
+            )
+        frozen.extend(layers[: config.freeze_layers])
+    return frozen
+
+
+def _layers(backbone: nn.Module) -> Sequence[nn.Module]:
+    layers = getattr(getattr(backbone, "encoder", None), "layer", None)
+    if not isinstance(layers, nn.ModuleList):
+        raise TrainingError(f"{type(backbone).__name__} has no encoder.layer list; set training.freeze_layers to 0")
+    return list(layers)

@@ -1,0 +1,117 @@
+"""The one entry to every pipeline: python run.py --pipeline NAME [--config FILE] [--stack NAME] [--set KEY=VALUE]."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+from retrieval.config_file import load_config
+from retrieval.errors import ConfigError, RetrievalError
+
+ROOT = Path(__file__).resolve().parent
+PIPELINES = {
+    "data": "read, clean, cut, segment, split and check law and questions",
+    "training": "train both models, measure them, judge them and register versions",
+    "evaluation": "score a question file with a kept retriever (--set evaluation.questions=FILE)",
+    "promotion": "put the staged retriever into production, roll back, or show versions",
+}
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage."""
+        raise ConfigError(f"{message}; see python run.py --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {name:12}{line}" for name, line in PIPELINES.items())
+    parser = _Parser(
+        prog="python run.py", epilog=f"pipelines:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pipeline", metavar="NAME", help="which pipeline to run")
+    parser.add_argument("--list", action="store_true", help="show the pipelines, one line each")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file (default configs/quickstart.yaml)")
+    parser.add_argument("--stack", metavar="NAME", help="ZenML stack of this run; the active one stays as it is")
+    parser.add_argument("--no-cache", action="store_true", help="run every step even if nothing changed")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the file; repeatable"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one pipeline; 0 if it went well, 1 if it failed, 2 on bad input, 130 if interrupted."""
+    try:
+        arguments = _parser().parse_args(argv)
+        if arguments.list:
+            print("\n".join(f"{name:12}{line}" for name, line in PIPELINES.items()))
+            return 0
+        return _run(arguments)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except RetrievalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; type the same command again to go on where it stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    name = _pipeline(arguments.pipeline)
+    here = Path.cwd()
+    config_file = here / arguments.config if arguments.config else ROOT / "configs/quickstart.yaml"
+    os.chdir(ROOT)  # paths in YAML files start from the project, those typed from where they were typed
+    config_file = config_file.relative_to(ROOT) if config_file.is_relative_to(ROOT) else config_file
+    config = load_config(config_file, arguments.set, None if here == ROOT else here)
+    unread = {"natural_questions"} if config.data.source == "csv" else {"corpus", "questions", "test_questions"}
+    _check_files(config.data.model_dump(exclude=unread), "data")
+    _check_files(config.evaluation.model_dump(include={"questions", "corpus"}), "evaluation")
+
+    from retrieval.runtime import telemetry_off
+
+    telemetry_off()
+    from pipelines.console import quiet
+
+    quiet()  # before ZenML sets up its logging
+    from stacks.register import choose_stack, use_for_this_process
+
+    use_for_this_process(choose_stack(arguments.stack))
+    outcome = importlib.import_module(f"pipelines.{name}").run(config, not arguments.no_cache)
+    print("\n".join(["", *outcome.lines]))
+    if outcome.following:
+        print("\n".join(["", "Next", *(f"  {line}" for line in outcome.following)]))
+    logging.shutdown()
+    return int(outcome.code)
+
+
+def _pipeline(name: str | None) -> str:
+    if name in PIPELINES:
+        return str(name)
+    if name is None:
+        raise ConfigError(f"--pipeline is missing; give one of {', '.join(PIPELINES)}")
+    near = get_close_matches(name, PIPELINES, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(PIPELINES)}"
+    raise ConfigError(f"--pipeline {name}: no such pipeline; {hint}")
+
+
+def _check_files(section: dict[str, object], prefix: str) -> None:
+    """Refuse a file that is not there before anything heavy is loaded."""
+    for key, path in section.items():
+        if isinstance(path, Path) and not path.is_file():
+            near = get_close_matches(path.name, [other.name for other in path.parent.glob("*")], n=1, cutoff=0.4)
+            hint = f"did you mean {path.parent / near[0]}?" if near else "check the path"
+            raise ConfigError(f"{prefix}.{key}: {path}: no such file; {hint}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

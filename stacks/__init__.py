@@ -1,0 +1,1 @@
+"""Where pipelines run: the stacks of this project and the choice among the user's."""

@@ -1,0 +1,1 @@
+"""Steps from a source of law to a split dataset."""

@@ -1,0 +1,60 @@
+"""Step: the first stage against BM25 and the untouched encoder, on the test queries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from retrieval.assessment import JudgedRuns, assess_first_stage
+from retrieval.config import BiEncoderConfig, EvaluationConfig, SearchConfig
+from retrieval.evaluation.reports import Extra, Report, write_report
+from retrieval.models.encoder import BiEncoder, bi_encoder_from
+from retrieval.records import Dataset
+from retrieval.runtime import choose_runtime
+from retrieval.search.embedding import CorpusVectors
+from retrieval.training.loop import TrainingReport
+from steps import tracking
+from steps.library_step import library_step
+from steps.report_folder import report_folder
+
+
+@library_step
+def evaluate_bi_encoder(
+    dataset: Dataset,
+    bi_encoder: BiEncoder,
+    vectors: CorpusVectors,
+    untouched_vectors: CorpusVectors,
+    training: TrainingReport,
+    base: BiEncoderConfig,
+    search: SearchConfig,
+    config: EvaluationConfig,
+    seed: int,
+    precision: str,
+    threads: int,
+) -> tuple[Annotated[Report, "bi_encoder_report"], Annotated[JudgedRuns, "first_stage_runs"]]:
+    """Measure and report.
+
+    Args:
+        dataset: Split, cut and segmented.
+        bi_encoder: Trained.
+        vectors: Made by it.
+        untouched_vectors: Made by the encoder it started from.
+        training: Its loss curve is shown.
+        base: Names the untouched encoder.
+        search: Weights to try on validation.
+        config: What is measured.
+        seed: Of the bootstrap and of drawn queries.
+        precision: Of the arithmetic.
+        threads: Compute threads; 0 takes one a core.
+    """
+    untouched = (bi_encoder_from(base), untouched_vectors)
+    runtime = choose_runtime(precision, threads)
+    found = assess_first_stage(
+        dataset, (bi_encoder, vectors), untouched, search, config.reranked_queries, seed, runtime
+    )
+    shown = found.select("bm25", "untouched", "mix", "trained")
+    extra = Extra(losses={"bi-encoder": training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)
+    folder = report_folder("bi-encoder")
+    report = write_report(folder, "Bi-encoder", shown.runs, shown.queries, dataset.corpus, config, extra)
+    tracking.log_metrics({f"test/{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
+    tracking.log_folder(folder, "bi-encoder")
+    return report, found

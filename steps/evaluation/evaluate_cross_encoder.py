@@ -1,0 +1,74 @@
+"""Step: join both stages into the retriever, choose its weights on validation and measure it on test."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from zenml import ArtifactConfig
+from zenml.enums import ArtifactType
+
+from retrieval.assessment import JudgedRuns, assess
+from retrieval.config import EvaluationConfig, SearchConfig
+from retrieval.evaluation.reports import Extra, Report, write_report
+from retrieval.evaluation.reranking import evaluate_reranking
+from retrieval.models.encoder import BiEncoder
+from retrieval.models.reranker import CrossEncoder
+from retrieval.records import Dataset, qrels_of
+from retrieval.runtime import choose_runtime
+from retrieval.search.embedding import CorpusVectors
+from retrieval.search.retriever import Retriever
+from retrieval.training.loop import TrainingReport
+from steps import tracking
+from steps.library_step import library_step
+from steps.report_folder import report_folder
+
+
+@library_step
+def evaluate_cross_encoder(
+    dataset: Dataset,
+    bi_encoder: BiEncoder,
+    cross_encoder: CrossEncoder,
+    vectors: CorpusVectors,
+    first_stage_runs: JudgedRuns,
+    training: TrainingReport,
+    search: SearchConfig,
+    config: EvaluationConfig,
+    seed: int,
+    precision: str,
+    threads: int,
+) -> tuple[
+    Annotated[Retriever, ArtifactConfig(name="retriever", artifact_type=ArtifactType.MODEL)],
+    Annotated[Report, "cross_encoder_report"],
+    Annotated[JudgedRuns, "test_runs"],
+]:
+    """Build, tune, measure and report.
+
+    Args:
+        dataset: Split, cut and segmented.
+        bi_encoder: First stage.
+        cross_encoder: Reranker.
+        vectors: Made by the first stage.
+        first_stage_runs: Of the same test queries, with the baselines.
+        training: Its loss curve is shown.
+        search: Weights and depths to try on validation.
+        config: What is measured.
+        seed: Of the bootstrap and of drawn queries.
+        precision: Of the arithmetic.
+        threads: Compute threads; 0 takes one a core.
+    """
+    runtime = choose_runtime(precision, threads)
+    assessment = assess(dataset, bi_encoder, cross_encoder, vectors, search, config.reranked_queries, seed, runtime)
+    runs = {run.name: run for run in (*first_stage_runs.runs, *assessment.found.runs)}
+    names = ("bm25", "untouched", "mix", "trained", "hybrid", "reranked")
+    found = JudgedRuns(assessment.found.queries, tuple(runs[name] for name in names))
+    extra = Extra(
+        reranking=evaluate_reranking(runs["hybrid"], runs["reranked"], qrels_of(found.queries)),
+        losses={"cross-encoder": training.losses},
+        facts={"base": cross_encoder.settings.base},
+        seed=seed,
+    )
+    folder = report_folder("cross-encoder")
+    report = write_report(folder, "Retriever", found.runs, found.queries, dataset.corpus, config, extra)
+    tracking.log_metrics({f"test/{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
+    tracking.log_folder(folder, "cross-encoder")
+    return assessment.retriever, report, found

@@ -1,0 +1,21 @@
+"""The decorator of every cached step: a step whose cache also covers the project code it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zenml import step
+from zenml.steps import BaseStep
+
+from retrieval.fingerprints import code_fingerprint
+
+CODE_VARIABLE = "LEGAL_RETRIEVAL_CODE"
+
+
+def library_step(function: Callable[..., object]) -> BaseStep:
+    """Make a ZenML step that runs anew when any project function it can reach has changed.
+
+    ZenML's cache key covers a step's own source, its parameters, inputs and environment variables. The fingerprint of
+    the code below the step is handed over as one of those variables.
+    """
+    return step(function, environment={CODE_VARIABLE: code_fingerprint(function)})

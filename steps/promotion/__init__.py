@@ -1,0 +1,1 @@
+"""Steps that decide about, register and announce versions."""

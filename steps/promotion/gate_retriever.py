@@ -1,0 +1,33 @@
+"""Step: whether the retriever may be staged."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from retrieval.assessment import JudgedRuns, production_evaluation
+from retrieval.config import EvaluationConfig, GatesConfig
+from retrieval.evaluation.gates import judge_retriever
+from retrieval.records import Decision
+from steps import tracking
+from steps.library_step import library_step
+from steps.promotion.versions import test_runs_of
+
+
+@library_step
+def gate_retriever(
+    test_runs: JudgedRuns, config: GatesConfig, evaluation: EvaluationConfig, production: str, seed: int
+) -> Annotated[Decision, "decision"]:
+    """Judge floors, the gain over BM25 and the difference to production.
+
+    Args:
+        test_runs: Of the candidate.
+        config: Floors and significance.
+        evaluation: Cutoffs and bootstrap samples.
+        production: Version of legal-retriever in production; empty where there is none.
+        seed: Of the bootstrap.
+    """
+    before = production_evaluation(test_runs_of(production), evaluation.cutoffs) if production else None
+    evaluations = test_runs.evaluations(evaluation.cutoffs)
+    decision = judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
+    tracking.log_metrics({f"gate/{name}": value for name, value in decision.values.items()})
+    return decision

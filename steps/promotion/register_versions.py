@@ -1,0 +1,72 @@
+"""Step: make versions of the three models, and stage the retriever where the gates let it pass."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from zenml import get_step_context
+from zenml.artifacts.unmaterialized_artifact import UnmaterializedArtifact
+from zenml.enums import ModelStages
+
+from retrieval.records import Decision
+from retrieval.training.loop import TrainingReport
+from steps.library_step import library_step
+from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, find_version, make_version, stage_together
+
+
+@library_step
+def register_versions(
+    bi_encoder: UnmaterializedArtifact,
+    cross_encoder: UnmaterializedArtifact,
+    retriever: UnmaterializedArtifact,
+    test_runs: UnmaterializedArtifact,
+    bi_encoder_report: UnmaterializedArtifact,
+    cross_encoder_report: UnmaterializedArtifact,
+    bi_encoder_training: TrainingReport,
+    cross_encoder_training: TrainingReport,
+    decision: Decision,
+) -> Annotated[dict[str, str], "versions"]:
+    """Link everything that belongs together.
+
+    Returns:
+        Version by model name; with ``staged`` ``yes`` or ``no``.
+    """
+    decision_artifact = get_step_context().inputs["decision"][0]
+    first = make_version(
+        BI_ENCODER,
+        bi_encoder,
+        {"report": bi_encoder_report},
+        {"validation_mrr_at_10": bi_encoder_training.best_score, "seconds": bi_encoder_training.seconds},
+    )
+    second = make_version(
+        CROSS_ENCODER,
+        cross_encoder,
+        {"report": cross_encoder_report},
+        {"validation_mrr_at_10": cross_encoder_training.best_score, "seconds": cross_encoder_training.seconds},
+    )
+    whole = make_version(
+        RETRIEVER,
+        retriever,
+        {
+            "bi_encoder": bi_encoder,
+            "cross_encoder": cross_encoder,
+            "test_runs": test_runs,
+            "report": cross_encoder_report,
+            "decision": decision_artifact,
+        },
+        {
+            **decision.values,
+            "gate": "passed" if decision.passed else "refused",
+            "gate_reasons": list(decision.reasons),
+            "bi_encoder_version": first.name,
+            "cross_encoder_version": second.name,
+        },
+    )
+    if decision.passed and whole.stage != ModelStages.PRODUCTION.value:
+        stage_together(find_version(whole.name), ModelStages.STAGING)
+    return {
+        BI_ENCODER: first.name,
+        CROSS_ENCODER: second.name,
+        RETRIEVER: whole.name,
+        "staged": "yes" if decision.passed else "no",
+    }

@@ -1,0 +1,128 @@
+"""Versions of the three models in ZenML's Model Control Plane: finding, making, linking and staging them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from zenml import log_metadata
+from zenml.client import Client
+from zenml.enums import ModelStages
+from zenml.metadata.metadata_types import MetadataType
+from zenml.model.utils import link_artifact_version_to_model_version
+from zenml.models import ArtifactVersionResponse, ModelVersionResponse
+
+from retrieval.assessment import JudgedRuns
+from retrieval.errors import ConfigError
+
+BI_ENCODER, CROSS_ENCODER, RETRIEVER = "legal-bi-encoder", "legal-cross-encoder", "legal-retriever"
+_MAIN = {BI_ENCODER: "bi_encoder", CROSS_ENCODER: "cross_encoder", RETRIEVER: "retriever"}
+"""Artifact that a version of each model is a version of; one without it was cut short while it was made."""
+_DESCRIPTIONS = {
+    BI_ENCODER: "First stage: Vietnamese questions and law passages as vectors",
+    CROSS_ENCODER: "Second stage: reads a question and a passage together",
+    RETRIEVER: "Both stages with their index and fusion settings",
+}
+
+
+def versions(model: str = RETRIEVER) -> list[ModelVersionResponse]:
+    """All versions of a model, newest first; none where the model is not there yet."""
+    client = Client()
+    if not client.list_models(name=model).items:
+        return []
+    return list(client.list_model_versions(model=model, sort_by="desc:number", size=1000, hydrate=True).items)
+
+
+def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
+    """A version by ``latest``, a stage or its number.
+
+    Raises:
+        ConfigError: If there is none; says what there is.
+    """
+    known = versions(model)
+    if not known:
+        raise ConfigError(f"{model}: no version yet; run `python run.py --pipeline training` first")
+    whole = [version for version in known if version.get_artifact(_MAIN[model])] if name == "latest" else known
+    found = [one for one in whole if name in {"latest", one.name, str(one.number), one.stage}]
+    if not found:
+        shown = ", ".join(f"{one.name} ({one.stage})" if one.stage else one.name for one in known[:10])
+        raise ConfigError(f"{model}: no version {name}; known: {shown}")
+    return found[0]
+
+
+def in_stage(stage: ModelStages, model: str = RETRIEVER) -> ModelVersionResponse | None:
+    """The version in a stage; None where it is empty."""
+    return next((version for version in versions(model) if version.stage == stage.value), None)
+
+
+def artifact_of(version: ModelVersionResponse, name: str) -> ArtifactVersionResponse:
+    """An artifact linked to a version.
+
+    Raises:
+        ConfigError: If the version has no such artifact.
+    """
+    found = version.get_artifact(name)
+    if found is None:
+        raise ConfigError(f"{version.model.name} {version.name}: has no artifact {name}; train a new version")
+    return found
+
+
+def test_runs_of(version: str) -> JudgedRuns:
+    """What a version of legal-retriever found for its test queries."""
+    runs: JudgedRuns = artifact_of(find_version(version), "test_runs").load()
+    return runs
+
+
+def make_version(
+    model: str,
+    main: ArtifactVersionResponse,
+    linked: Mapping[str, ArtifactVersionResponse],
+    metadata: Mapping[str, MetadataType],
+) -> ModelVersionResponse:
+    """A version of a model for an artifact; the one that already holds the same content is taken again.
+
+    Args:
+        model: Name of the model, registered where it is not there yet.
+        main: What the version is a version of.
+        linked: Further artifacts to link.
+        metadata: Facts to record.
+    """
+    client = Client()
+    if not client.list_models(name=model).items:
+        client.create_model(name=model, description=_DESCRIPTIONS.get(model, ""), license="MIT")
+    version = _reusable(model, main) or client.create_model_version(model)
+    for artifact in (main, *linked.values()):
+        link_to_version(artifact, version)
+    record(version, metadata)
+    return version
+
+
+def stage_together(retriever: ModelVersionResponse, stage: ModelStages) -> None:
+    """Put a retriever and the two models it is made of into a stage; those that were there are archived."""
+    client, facts = Client(), retriever.run_metadata
+    parts = {BI_ENCODER: facts.get("bi_encoder_version"), CROSS_ENCODER: facts.get("cross_encoder_version")}
+    for model, name in parts.items():
+        if name is not None:
+            client.update_model_version(model, str(name), stage=stage, force=True)
+    client.update_model_version(retriever.model.id, retriever.id, stage=stage, force=True)
+
+
+def record(version: ModelVersionResponse, metadata: Mapping[str, MetadataType]) -> None:
+    """Add facts to a version; numbers that are not finite are left out."""
+    finite = {key: value for key, value in metadata.items() if not isinstance(value, float) or math.isfinite(value)}
+    log_metadata(finite, model_name=version.model.name, model_version=version.name)
+
+
+def link_to_version(artifact: ArtifactVersionResponse, version: ModelVersionResponse) -> None:
+    """Show an artifact with a version."""
+    link_artifact_version_to_model_version(artifact, version)
+
+
+def _reusable(model: str, artifact: ArtifactVersionResponse) -> ModelVersionResponse | None:
+    """The newest version, if it holds the same content, or nothing because its making was cut short."""
+    newest = next(iter(versions(model)), None)
+    held = newest.get_artifact(artifact.name) if newest else None
+    if held is None:
+        return newest
+    same_content = held.content_hash is not None and held.content_hash == artifact.content_hash
+    return newest if held.id == artifact.id or same_content else None

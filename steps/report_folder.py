@@ -1,0 +1,16 @@
+"""Where a step writes a report before the artifact store takes it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+REPORTS = Path(".cache/reports")
+
+
+def report_folder(name: str) -> Path:
+    """An empty folder; what an earlier run left there is removed."""
+    folder = REPORTS.absolute() / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

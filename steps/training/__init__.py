@@ -1,0 +1,1 @@
+"""Steps that train models and prepare their training."""

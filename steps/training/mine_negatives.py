@@ -1,0 +1,27 @@
+"""Step: hard negatives for the cross-encoder, from the trained first stage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from retrieval.config import MiningConfig
+from retrieval.models.encoder import BiEncoder
+from retrieval.records import Dataset
+from retrieval.runtime import choose_runtime
+from retrieval.search.embedding import CorpusVectors
+from retrieval.search.hard_negatives import HardNegatives, mine_dataset
+from steps.library_step import library_step
+
+
+@library_step
+def mine_negatives(
+    dataset: Dataset,
+    bi_encoder: BiEncoder,
+    vectors: CorpusVectors,
+    config: MiningConfig,
+    seed: int,
+    precision: str,
+    threads: int,
+) -> Annotated[HardNegatives, "hard_negatives"]:
+    """Mine for every training and validation query."""
+    return mine_dataset(dataset, bi_encoder, vectors, config, seed, choose_runtime(precision, threads))

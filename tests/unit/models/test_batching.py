@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.models.batching import pad, runs_of_equal_length, token_budget_batches
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
+def test_every_row_is_in_exactly_one_batch_and_no_batch_of_several_exceeds_the_budget(lengths, budget):
+    batches = token_budget_batches(lengths, budget)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
+
+
+def test_batches_are_filled_in_order_of_length_and_ties_keep_their_order():
+    assert token_budget_batches([5, 2, 2, 9, 3], 9) == [[1, 2, 4], [0], [3]]
+
+
+def test_a_budget_of_zero_is_refused():
+    with pytest.raises(ValueError, match="budget: got 0"):
+        token_budget_batches([1], 0)
+
+
+def test_pad_fills_the_end_and_masks_it():
+    ids, mask = pad([[5, 6, 7], [8]], pad_id=1)
+    assert ids.tolist() == [[5, 6, 7], [8, 1, 1]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert ids.dtype == mask.dtype == torch.int64
+
+
+@pytest.mark.parametrize("rows", [[], [[1], []]])
+def test_pad_refuses_rows_without_tokens(rows):
+    with pytest.raises(ValueError, match="every row needs a token"):
+        pad(rows, 0)
+
+
+def test_runs_count_neighbours_of_one_length():
+    assert runs_of_equal_length([2, 2, 3, 2]) == [(2, 2), (1, 3), (1, 2)]

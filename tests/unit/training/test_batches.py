@@ -1,0 +1,184 @@
+"""Batches: the same for one seed, new each epoch, no known answer among the negatives, little padding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retrieval.errors import TrainingError
+from retrieval.records import Article, Corpus, Dataset, Passage, Query
+from retrieval.training.batches import (
+    RankingPlan,
+    article_texts,
+    choose_passage,
+    compact_batches,
+    content_fingerprint,
+    shuffled_groups,
+    training_examples,
+)
+
+
+def corpus_of(bodies, titles=None):
+    articles = [Article(cid, (titles or {}).get(cid, ""), " ".join(texts)) for cid, texts in bodies.items()]
+    passages = [Passage(cid, number, text) for cid, texts in bodies.items() for number, text in enumerate(texts)]
+    return Corpus(tuple(articles), tuple(passages))
+
+
+def plan_of(corpus, queries, **options):
+    texts = article_texts(corpus, "text")
+    settings = {
+        "negatives": {},
+        "hard_negatives": 0,
+        "passage_choice": "first",
+        "title_share": 0.0,
+        "batch_queries": 8,
+        "seed": 1,
+    } | options
+    return RankingPlan(training_examples(queries, texts, "text"), texts, **settings)
+
+
+def only_batch(plan, epoch=0):
+    (batch,) = plan.batches(epoch)
+    return batch
+
+
+FOUR = corpus_of({"a": ["a0", "a1"], "b": ["b0"], "c": ["c0"], "d": ["d0"]}, {"a": "title a", "b": "title b"})
+PAIR = [Query("1", "one", ("a",)), Query("2", "two", ("b",))]
+
+
+def cell(batch, query, passage):
+    row, column = batch.queries.index(query), batch.passages.index(passage)
+    return bool(batch.positives[row, column]), bool(batch.excluded[row, column])
+
+
+def test_each_query_has_its_own_passage_as_positive_and_the_others_as_negatives():
+    batch = only_batch(plan_of(FOUR, PAIR))
+    assert set(batch.queries) == {"one", "two"}
+    assert set(batch.passages) == {"a0", "b0"}
+    assert cell(batch, "one", "a0") == cell(batch, "two", "b0") == (True, False)
+    assert cell(batch, "one", "b0") == cell(batch, "two", "a0") == (False, False)
+
+
+def test_a_passage_of_another_gold_article_is_excluded_not_negative():
+    queries = [Query("1", "one", ("a", "b")), Query("2", "two", ("a", "b")), Query("3", "three", ("c",))]
+    batch = only_batch(plan_of(FOUR, queries))
+    for query in ("one", "two"):
+        for passage in {"a0", "b0"} & set(batch.passages):
+            assert any(cell(batch, query, passage))
+        assert cell(batch, query, "c0") == (False, False)
+
+
+def test_queries_with_the_same_words_share_their_golds():
+    queries = [Query("1", "Phạm vi", ("a",)), Query("2", "phạm  vi", ("b",)), Query("3", "other", ("c",))]
+    batch = only_batch(plan_of(FOUR, queries))
+    assert cell(batch, "Phạm vi", "b0") == cell(batch, "phạm  vi", "a0") == (False, True)
+    assert cell(batch, "other", "a0") == (False, False)
+
+
+def test_articles_with_the_same_text_become_one_column_that_answers_both():
+    corpus = corpus_of({"a": ["same"], "b": ["same"], "c": ["c0"]})
+    batch = only_batch(plan_of(corpus, [*PAIR, Query("3", "three", ("c",))]))
+    assert sorted(batch.passages) == ["c0", "same"]
+    assert cell(batch, "one", "same") == cell(batch, "two", "same") == (True, False)
+
+
+def test_mined_negatives_come_along_but_never_a_known_answer_or_an_unknown_article():
+    negatives = {"1": ["a", "gone", "c", "d"], "2": ["c"]}
+    batch = only_batch(plan_of(FOUR, PAIR, negatives=negatives, hard_negatives=3))
+    assert sorted(batch.passages) == ["a0", "b0", "c0", "d0"]
+    assert cell(batch, "one", "c0") == (False, False)
+    limited = only_batch(plan_of(FOUR, PAIR, negatives={"1": ["c", "d"]}, hard_negatives=1))
+    assert len(limited.passages) == 3
+
+
+def test_one_gold_of_several_is_drawn_and_all_get_their_turn():
+    plan = plan_of(FOUR, [Query("1", "one", ("a", "b", "c")), Query("2", "two", ("d",))])
+    drawn = {passage for epoch in range(20) for passage in only_batch(plan, epoch).passages}
+    assert drawn == {"a0", "b0", "c0", "d0"}
+    assert all(len(only_batch(plan, epoch).passages) == 2 for epoch in range(20))
+
+
+def test_title_share_teaches_titles_to_queries_that_were_not_made_from_one():
+    queries = [Query("1", "one", ("a",), source="csv"), Query("2", "two", ("b",), source="title")]
+    assert sorted(only_batch(plan_of(FOUR, queries, title_share=1.0)).passages) == ["b0", "title a"]
+    half = plan_of(FOUR, queries, title_share=0.5)
+    assert {p for epoch in range(20) for p in only_batch(half, epoch).passages} == {"a0", "title a", "b0"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "epochs"),
+    [("first", ["x y", "x y", "x y"]), ("rotate", ["x y", "z w", "x y"]), ("overlap", ["z w", "z w", "z w"])],
+)
+def test_passage_choices(choice, epochs):
+    assert [choose_passage("which Z is it", ["x y", "z w"], choice, epoch) for epoch in range(3)] == epochs
+
+
+def test_epochs_differ_and_repeat_exactly(dataset):
+    texts = article_texts(dataset.corpus, "text")
+    plan = RankingPlan(training_examples(dataset.select("train"), texts, "text"), texts, {}, 0, "first", 0.0, 8, seed=5)
+    order = [[batch.queries for batch in plan.batches(epoch)] for epoch in (0, 1, 0)]
+    assert order[0] == order[2] != order[1]
+    assert sorted(text for queries in order[0] for text in queries) == sorted(q.text for q in dataset.select("train"))
+    assert content_fingerprint(plan.batches) == content_fingerprint(plan.batches)
+
+
+def test_a_last_batch_of_one_query_is_left_out():
+    assert [len(group) for group in shuffled_groups(range(9), 4, 0, 0)] == [4, 4]
+    assert [len(group) for group in shuffled_groups(range(10), 4, 0, 0)] == [4, 4, 2]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_compact_batches_hold_every_row_once_within_the_budget_and_waste_little(seed):
+    lengths = np.random.default_rng(seed).integers(5, 256, 48).tolist()
+    batches = compact_batches(lengths, 2048, 32)
+    assert sorted(row for batch in batches for row in batch) == list(range(48))
+    assert all(len(batch) * max(lengths[row] for row in batch) <= 2048 for batch in batches)
+    padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
+    assert padded < 1.1 * sum(lengths)
+
+
+def test_compact_batches_are_the_cheapest_split():
+    lengths, budget, overhead = [3, 9, 4, 12, 5], 30, 4
+    ordered = sorted(lengths)
+    costs = []
+    for cuts in range(16):  # every way to cut the sorted rows
+        pieces, current = [], [ordered[0]]
+        for position, length in enumerate(ordered[1:]):
+            if cuts >> position & 1:
+                pieces.append(current)
+                current = []
+            current.append(length)
+        pieces.append(current)
+        if all(len(piece) * piece[-1] <= budget for piece in pieces):
+            costs.append(sum(len(piece) * piece[-1] + overhead for piece in pieces))
+    got = compact_batches(lengths, budget, overhead)
+    assert sum(len(b) * max(lengths[row] for row in b) + overhead for b in got) == min(costs)
+
+
+def test_a_row_above_the_budget_goes_alone_and_no_rows_make_no_batch():
+    assert compact_batches([50, 3, 60], 40, 1) == [[1], [0], [2]]
+    assert compact_batches([], 40, 1) == []
+
+
+def test_a_large_overhead_makes_one_pass():
+    assert compact_batches([1, 20, 30], 1000, 10_000) == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("queries", "message"),
+    [
+        ([Query("1", "one", ("a",))], "1 training queries; ranking needs two"),
+        ([*PAIR, Query("3", "three", ("zz",))], "training query 3: gold article zz is not in the corpus"),
+        ([*PAIR, Query("3", "", ("a",))], "training query 3: no gold article or no text text"),
+    ],
+)
+def test_queries_that_cannot_train_are_named(queries, message):
+    with pytest.raises(TrainingError, match=message):
+        training_examples(queries, article_texts(FOUR, "text"), "text")
+
+
+def test_a_segmented_model_needs_segmented_passages():
+    with pytest.raises(TrainingError, match="passage 0 of article a has no segmented text"):
+        article_texts(FOUR, "segmented")
+    corpus = Corpus((Article("a", "", "x y"),), (Passage("a", 0, "x y", "x_y"),))
+    assert article_texts(Dataset(corpus, ()).corpus, "segmented").passages == {"a": ("x_y",)}
