@@ -73,7 +73,11 @@ def _run(arguments: argparse.Namespace) -> int:
     os.chdir(ROOT)  # paths in YAML files start from the project, those typed from where they were typed
     config_file = config_file.relative_to(ROOT) if config_file.is_relative_to(ROOT) else config_file
     config = load_config(config_file, arguments.set, None if here == ROOT else here)
-    unread = {"natural_questions"} if config.data.source == "csv" else {"corpus", "questions", "test_questions"}
+    unread = (
+        {"natural_questions", "training_questions"}
+        if config.data.source == "csv"
+        else {"corpus", "questions", "test_questions"}
+    )
     _check_files(config.data.model_dump(exclude=unread), "data")
     _check_files(config.evaluation.model_dump(include={"questions", "corpus"}), "evaluation")
 
@@ -86,7 +90,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from stacks.register import choose_stack, use_for_this_process
 
     use_for_this_process(choose_stack(arguments.stack))
-    outcome = importlib.import_module(f"pipelines.{name}").run(config, not arguments.no_cache)
+    from zenml.exceptions import RunInterruptedException
+
+    try:
+        outcome = importlib.import_module(f"pipelines.{name}").run(config, not arguments.no_cache)
+    except RunInterruptedException as error:  # what ZenML makes of a signal while a step runs
+        raise KeyboardInterrupt from error
     print("\n".join(["", *outcome.lines]))
     if outcome.following:
         print("\n".join(["", "Next", *(f"  {line}" for line in outcome.following)]))

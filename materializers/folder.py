@@ -111,7 +111,7 @@ class FolderMaterializer(BaseMaterializer):
 
 
 def manifest_hash(folder: Path, skip: tuple[str, ...] = ()) -> str:
-    """One SHA-256 over the manifest just written, without the files named in ``skip``."""
+    """One SHA-256 over the manifest just written, without the files or folders named in ``skip``."""
     files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    kept = {name: digest for name, digest in files.items() if Path(name).name not in skip}
+    kept = {name: digest for name, digest in files.items() if not set(Path(name).parts) & set(skip)}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

