@@ -34,6 +34,7 @@ TRAINING_KEYS = (
     "hard_negatives",
     "passage_choice",
     "title_share",
+    "trained_share",
 )
 """Keys of the bi-encoder that the untouched encoder does not depend on."""
 

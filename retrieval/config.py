@@ -109,6 +109,9 @@ class BiEncoderConfig(Section):
     title_share: Share = Field(
         0.0, description="Share of queries not made from titles whose positive is the title, to train that field."
     )
+    trained_share: Share = Field(
+        1.0, description="Share of the trained weights in the kept ones, the base's are the rest; below 1 forgets less."
+    )
     training: TrainingConfig = TrainingConfig()
 
 
@@ -156,7 +159,7 @@ class SearchConfig(Section):
         (0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation."
     )
     bm25_weights: tuple[Share, ...] = Field(
-        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), description="BM25's shares tried on validation."
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), description="BM25's shares tried on validation."
     )
     rerank_depths: tuple[Positive, ...] = Field((5, 10, 20), description="Candidates reranked; tried on validation.")
     rerank_weights: tuple[Share, ...] = Field(

@@ -16,6 +16,8 @@ from retrieval.search.rerank import blend
 from retrieval.search.retriever import FirstStage, Retriever
 
 _MEASURE = "mrr@10"
+_WORTH = 0.002
+"""MRR@10 that a setting must add on validation to be preferred to a simpler one; less is noise."""
 
 
 def _quality(run: Run, queries: Sequence[Query]) -> float:
@@ -27,7 +29,7 @@ def tune_first_stage(
 ) -> Retriever:
     """The same retriever with the title and BM25 weights of the best validation MRR@10.
 
-    Ties go to the earlier weights, so the simpler setting wins.
+    Weights are tried in order and an earlier one stays unless a later one is clearly better.
 
     Args:
         retriever: Before tuning.
@@ -43,7 +45,7 @@ def tune_first_stage(
         dense = retriever.index.search(qids, vectors, settings.candidates, title_weight)
         for bm25_weight in config.bm25_weights:
             quality = _quality(fuse(dense, bm25, bm25_weight, settings.candidates), queries)
-            if quality > best_quality + 1e-9:
+            if quality > best_quality + _WORTH:
                 best = replace(settings, title_weight=title_weight, bm25_weight=bm25_weight)
                 best_quality = quality
     return retriever.with_settings(best)
@@ -53,6 +55,8 @@ def tune_reranking(
     retriever: Retriever, queries: Sequence[Query], stage: FirstStage, logits: NDArray[np.float32], config: SearchConfig
 ) -> Retriever:
     """The same retriever with the rerank depth and weight of the best validation MRR@10.
+
+    The first stage's order stays where no setting is clearly better.
 
     Args:
         retriever: With its first stage tuned.
@@ -65,7 +69,7 @@ def tune_reranking(
     for depth in sorted(config.rerank_depths):
         for weight in config.rerank_weights:
             quality = _quality(blend(stage.hybrid, logits, depth, weight), queries)
-            if quality > best_quality + 1e-9:
+            if quality > best_quality + _WORTH:
                 best = replace(retriever.settings, rerank_depth=depth, rerank_weight=weight)
                 best_quality = quality
     return retriever.with_settings(best)

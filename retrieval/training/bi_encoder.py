@@ -25,6 +25,7 @@ from retrieval.training.batches import (
     content_fingerprint,
     training_examples,
 )
+from retrieval.training.interpolation import interpolate, learning_weights
 from retrieval.training.loop import Log, TrainingReport, fit, forward_precision
 from retrieval.training.validation import make_pool, validation_queries
 
@@ -132,6 +133,7 @@ def train_bi_encoder(
     A query learns one of its gold articles an epoch (drawn by seed), standing for which is the passage that
     ``config.passage_choice`` names: its opening by default. Passages are bodies without titles; where
     ``config.title_share`` is above 0, that share of the queries not made from titles learns the title instead.
+    With ``config.trained_share`` below 1 the weights kept lie between the base's and the best epoch's.
     Validation ranks ``validation_queries`` held-out queries against ``validation_articles`` articles.
 
     Args:
@@ -161,7 +163,11 @@ def train_bi_encoder(
     )
     task = BiEncoderTask(encoder, plan, config, runtime)
     validate = pool_validation(encoder, dataset, config, seed, runtime)
-    return fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
+    start = learning_weights(encoder, config.training) if config.trained_share < 1.0 else {}
+    report = fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
+    if start:
+        interpolate(encoder, start, config.trained_share)
+    return report
 
 
 def pool_validation(

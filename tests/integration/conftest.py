@@ -31,10 +31,13 @@ STEPS = (
     "embed_corpus", "embed_corpus_untouched", "evaluate_bi_encoder", "mine_negatives", "train_cross_encoder",
     "evaluate_cross_encoder", "gate_retriever", "register_versions", "notify_result",
 )  # fmt: skip
-WITH_INTERRUPT = (
-    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " import run; sys.exit(run.main(sys.argv[1:]))"
-)
+WITH_INTERRUPT = """\
+import signal, sys
+import run
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(run.main(sys.argv[1:]))
+"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,9 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Run in the background with Ctrl-C working, which a test runner in the background takes from its children."""
+        (self.folder / "interruptible.py").write_text(WITH_INTERRUPT, encoding="utf-8")
         return subprocess.Popen(
-            [sys.executable, "-c", WITH_INTERRUPT, *arguments],
+            [sys.executable, "interruptible.py", *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
