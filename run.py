@@ -6,6 +6,7 @@ import argparse
 import importlib
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -98,9 +99,17 @@ def _run(arguments: argparse.Namespace) -> int:
         raise KeyboardInterrupt from error
     print("\n".join(["", *outcome.lines]))
     if outcome.following:
-        print("\n".join(["", "Next", *(f"  {line}" for line in outcome.following)]))
+        print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(), *outcome.following])]))
     logging.shutdown()
     return int(outcome.code)
+
+
+def _activation() -> list[str]:
+    """The command that makes `python` mean this environment's, where it does not yet."""
+    found, script = shutil.which("python"), Path(sys.prefix) / "bin/activate"
+    if (found and Path(found).parent == Path(sys.executable).parent) or not script.is_file():
+        return []
+    return [f"source {os.path.relpath(script)}"]
 
 
 def _pipeline(name: str | None) -> str:

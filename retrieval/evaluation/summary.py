@@ -15,6 +15,7 @@ LABELS: Mapping[str, str] = {
     "bm25": "BM25",
     "dense": "Bi-encoder",
     "untouched": "Bi-encoder gốc",
+    "mix": "BM25 + bi-encoder gốc",
     "trained": "Bi-encoder đã huấn luyện",
     "hybrid": "Kết hợp BM25 + bi-encoder",
     "reranked": "Xếp hạng lại",

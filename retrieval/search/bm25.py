@@ -11,6 +11,7 @@ from typing import Literal
 
 import bm25s
 import numpy as np
+from bm25s.tokenization import Tokenized
 from numpy.typing import NDArray
 
 from retrieval.errors import SearchError
@@ -83,7 +84,10 @@ class Bm25Index:
         if not any(tokens):
             raise SearchError(f"BM25: no token in {len(corpus.articles)} articles; check the corpus file")
         engine = bm25s.BM25(k1=k1, b=b, method="lucene")
-        engine.index(tokens, show_progress=False)
+        # ids in order of appearance: bm25s alone numbers them by hash, which differs from run to run
+        vocabulary: dict[str, int] = {}
+        ids = [[vocabulary.setdefault(token, len(vocabulary)) for token in article] for article in tokens]
+        engine.index(Tokenized(ids=ids, vocab=vocabulary), show_progress=False)
         return cls(engine, corpus.cids, units)
 
     def scores(self, queries: Sequence[Query]) -> NDArray[np.float32]:

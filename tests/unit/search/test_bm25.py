@@ -1,10 +1,15 @@
 """BM25 against the formula written out, its token units, and its folder."""
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from retrieval.errors import SearchError
+from retrieval.folders import content_hash
 from retrieval.records import Article, Corpus, Passage, Query
 from retrieval.search.bm25 import Bm25Index, lexical_tokens
 
@@ -74,3 +79,16 @@ def test_a_corpus_without_tokens_is_refused():
     empty = Corpus((Article("a", "", "…"),), (Passage("a", 0, "…"),))
     with pytest.raises(SearchError, match="no token in 1 articles"):
         Bm25Index.build(empty)
+
+
+def test_index_files_do_not_depend_on_the_hash_seed(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from retrieval.records import *; from retrieval.search.bm25 import *\n"
+        "articles = (Article('a', '', 'một hai ba bốn'), Article('b', '', 'năm sáu bảy tám'))\n"
+        "corpus = Corpus(articles, tuple(Passage(x.cid, 0, x.body) for x in articles))\n"
+        "Bm25Index.build(corpus).save(Path(sys.argv[1]))"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[3])}
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / seed)], env=environment, check=True)
+    assert content_hash(tmp_path / "1") == content_hash(tmp_path / "2")
