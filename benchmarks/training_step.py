@@ -1,6 +1,6 @@
 """One bi-encoder training step against sentence-transformers on the same model, texts and batch: seconds and ratios.
 
-    python benchmarks/training_step.py [--rounds 5] [--batch 32] [--threads 0]
+    python -m benchmarks.training_step [--rounds 5] [--batch 32] [--threads 0]
 
 A step tokenises, goes forward and backward, clips and lets AdamW update, as sentence-transformers' trainer does with
 its defaults (dropout as the model has it, every weight learning). Contenders take turns on each batch, medians count.

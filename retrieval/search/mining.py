@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.config import MiningConfig
-from retrieval.records import Article, Corpus, Query, Run
+from retrieval.data.cleaning import text_key
+from retrieval.records import Corpus, Query, Run
 from retrieval.search.dense import DenseIndex
-
-
-def _text_key(article: Article) -> str:
-    return " ".join(article.body.casefold().split())
 
 
 def gold_scores(index: DenseIndex, vectors: NDArray[np.float32], queries: Sequence[Query]) -> NDArray[np.float32]:
@@ -63,7 +60,7 @@ def mine_hard_negatives(
     Returns:
         Up to ``config.negatives`` article ids by query id, hardest first; fewer where the window has no more.
     """
-    keys = [_text_key(article) for article in corpus.articles]
+    keys = [text_key(article.body) for article in corpus.articles]
     random = np.random.default_rng(seed)
     mined: dict[str, tuple[str, ...]] = {}
     for position, query in enumerate(queries):

@@ -183,11 +183,15 @@ class Retriever:
         """Every stage's run: ``bm25``, ``dense``, ``hybrid`` and, with a cross-encoder, ``reranked``."""
         stage = self.first_stage(queries)
         runs = {"bm25": stage.bm25, "dense": stage.dense, "hybrid": stage.hybrid}
-        if self.cross_encoder is not None:
-            depth = self.settings.rerank_depth
-            logits = self.logits(queries, stage, depth, label)
-            runs["reranked"] = blend(stage.hybrid, logits, depth, self.settings.rerank_weight)
-        return runs
+        return runs if self.cross_encoder is None else {**runs, "reranked": self.rerank(queries, stage, label)}
+
+    def rerank(self, queries: Sequence[Query], stage: FirstStage, label: str | None = None) -> Run:
+        """The first stage's hybrid run with its first hits reordered; as it is where the reranker has no share."""
+        settings = self.settings
+        if settings.rerank_weight == 0.0:
+            return replace(stage.hybrid, name="reranked")
+        logits = self.logits(queries, stage, settings.rerank_depth, label)
+        return blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
 
     def search(self, question: str, k: int = 10) -> list[Answer]:
         """The ``k`` best articles for one question.
@@ -196,14 +200,12 @@ class Retriever:
             SearchError: If the question has no text.
         """
         queries = self.prepare([question])
-        runs = self.runs(queries)
-        final = runs.get("reranked", runs["hybrid"])
-        hits = final.hits(0)[:k]
-        rows = np.array([[self.corpus.row_of[hit.cid] for hit in hits]], dtype=np.int32)
-        best = self.index.best_passages(embed_queries(self.bi_encoder, queries, self.runtime), rows)[0]
+        stage = self.first_stage(queries)
+        final = stage.hybrid if self.cross_encoder is None else self.rerank(queries, stage)
+        best = candidate_passages(self.index, stage.vectors, final, k)[0]
         return [
-            Answer(self.corpus.articles[row], hit.score, self.corpus.passages[passage].text)
-            for hit, row, passage in zip(hits, rows[0], best, strict=True)
+            Answer(self.corpus.articles[self.corpus.row_of[hit.cid]], hit.score, self.corpus.passages[passage].text)
+            for hit, passage in zip(final.hits(0)[:k], best, strict=False)  # padding of a short list lies at its end
         ]
 
     def save(self, folder: Path) -> None:

@@ -53,8 +53,11 @@ class Project:
         return {**kept, "ZENML_CONFIG_PATH": str(self.home), "PYTHONPATH": ""}
 
     def run(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        return self.python("run.py", *arguments, expect=expect)
+
+    def python(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "run.py", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

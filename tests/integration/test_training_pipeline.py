@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 
 import yaml
@@ -40,6 +41,23 @@ def test_first_run_makes_staged_versions_reports_and_a_table(trained: Project, f
     for row in ("bm25", "untouched", "mix", "trained", "hybrid", "reranked", "Gate: passed", "Next"):
         assert f"\n{row}" in first_run.output
     assert (trained.folder / "models/legal-retriever/1/settings.json").is_file()
+
+
+def test_a_question_is_answered_with_ranked_articles_of_the_kept_retriever(trained: Project) -> None:
+    done = trained.python("-m", "retrieval.search", "Thời gian thử việc tối đa là bao lâu?", "--top", "4")
+    headings = re.findall(r"^ ?(\d+)\. \[(-?[\d.]+)\] (45/2019/QH14:\d+)  \S", done.stdout, flags=re.MULTILINE)
+    assert [position for position, _, _ in headings] == ["1", "2", "3", "4"]
+    scores = [float(score) for _, score, _ in headings]
+    assert scores == sorted(scores, reverse=True)
+    assert len({cid for _, _, cid in headings}) == 4
+    assert done.stdout.count("Bộ luật Lao động 2019") >= 4
+
+
+def test_an_empty_question_and_an_unknown_version_are_one_line(trained: Project) -> None:
+    for arguments, expected in ((["  "], "question 1 is empty"), (["Ai?", "--model", "99"], "kept here: 1")):
+        done = trained.python("-m", "retrieval.search", *arguments, expect=2)
+        assert expected in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_the_run_takes_the_local_stack_and_leaves_the_active_one(trained: Project) -> None:
