@@ -14,6 +14,7 @@ from pipelines.inputs import base_inputs, without
 from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output, tracker_hint
 from pipelines.tracked import tracked
 from retrieval.config import Config
+from retrieval.training.bi_encoder import shared_layers
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.promotion.gate_retriever import gate_retriever
@@ -32,6 +33,8 @@ TRAINING_KEYS = (
     "temperature",
     "chunk_queries",
     "hard_negatives",
+    "batch_articles",
+    "neighbours",
     "passage_choice",
     "title_share",
     "trained_share",
@@ -54,8 +57,9 @@ def training_pipeline(config: Config, production: str) -> None:
     untrained = without(bi, *TRAINING_KEYS)
     dataset = dataset_steps(config)
     encoder, bi_training = tracked(train_bi_encoder, experiment)(dataset, bi, base, seed, **compute)
-    vectors = embed_corpus(dataset, encoder, **compute)
-    untouched = embed_corpus_untouched(dataset, untrained, base, **compute)
+    shared = shared_layers(bi)
+    vectors = embed_corpus(dataset, encoder, shared, **compute)
+    untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute)
     bi_report, first_stage = tracked(evaluate_bi_encoder, experiment)(
         dataset, encoder, vectors, untouched, bi_training, untrained, config.search, measured, seed, **compute
     )

@@ -77,7 +77,9 @@ class TrainingConfig(Section):
         2, description="Epochs without a better validation MRR@10 before stopping; 0: never."
     )
     freeze_embeddings: bool = Field(True, description="The table is 82 % of the bundled model and hardly moves.")
-    freeze_layers: Count = Field(0, description="Lowest transformer layers that stay as they are.")
+    freeze_layers: Count = Field(
+        0, description="Lowest transformer layers that stay as they are; on a CPU they are run once for all epochs."
+    )
     max_steps: Count = Field(0, description="Optimiser steps at most; 0 means no limit.")
     checkpoint_steps: Positive = Field(25, description="Optimiser steps between resumable checkpoints.")
     validation_queries: Positive = Field(100, description="Validation queries scored after each epoch, at most.")
@@ -102,6 +104,12 @@ class BiEncoderConfig(Section):
     temperature: Annotated[float, Field(gt=0)] = 0.02
     chunk_queries: Positive = Field(16, description="cached_mnrl: queries embedded at once; bounds memory.")
     hard_negatives: Count = Field(0, description="Mined negatives a query; naive ones hurt, so none by default.")
+    batch_articles: Count = Field(
+        0, description="Articles a step, each with all its queries; 0: training.batch_queries queries of any article."
+    )
+    neighbours: Positive = Field(
+        8, description="With batch_articles: articles that follow one another and stay together, as hard negatives."
+    )
     passage_choice: Literal["first", "rotate", "overlap"] = Field(
         "first",
         description="Which passage of a gold is the positive; rotate: the next each epoch, overlap: most shared words.",

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from retrieval.config import BiEncoderConfig
 from retrieval.errors import ModelError
-from retrieval.models.inference import HiddenStates, Reader, run_rows
+from retrieval.models.inference import HiddenStates, Reader, Rows, run_rows
 from retrieval.models.pooling import pool
 from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.settings import ModelSettings
@@ -65,13 +65,15 @@ class BiEncoder(nn.Module):
 
     def encode_queries(self, texts: Sequence[str], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N, D) float32 vectors of N queries, in order; a progress bar where a label is given."""
-        return self._encode(self.tokenize_queries(texts), runtime, label)
+        return self.encode_rows(self.tokenize_queries(texts), runtime, label)
 
     def encode_passages(self, texts: Sequence[str], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N, D) float32 vectors of N passages, in order; a progress bar where a label is given."""
-        return self._encode(self.tokenize_passages(texts), runtime, label)
+        return self.encode_rows(self.tokenize_passages(texts), runtime, label)
 
-    def _encode(self, rows: list[list[int]], runtime: Runtime, label: str | None) -> NDArray[np.float32]:
+    def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(N, D) float32 vectors of N rows of token ids, in order; a progress bar where a label is given."""
+
         def finish(states: HiddenStates) -> Tensor:
             return self.finish(states.pool(self.settings.pooling))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,6 +26,7 @@ from retrieval.runtime import Runtime
 _logger = logging.getLogger(__name__)
 
 Rows: TypeAlias = Sequence[Sequence[int]]
+Result = TypeVar("Result")
 # Tokens in one forward. Padding wastes 3 % at 2,048 and 6 % at 4,096; packed rows have none, and 1,024 tokens of the
 # widest layer stay in a shared cache while they already feed one core well.
 _PADDED_BUDGET = 4096
@@ -104,23 +105,30 @@ def run_rows(reader: Reader, rows: Rows, runtime: Runtime, label: str | None = N
 
 
 def _batches(reader: Reader, rows: Rows, runtime: Runtime) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    encoder = _packed_encoder(reader.backbone, rows, runtime)
+    encoder = packed_encoder(reader.backbone, rows, runtime)
     lengths = [len(row) for row in rows]
     if encoder is None:
         reader.backbone.to(runtime.device)
         for batch in reversed(token_budget_batches(lengths, _PADDED_BUDGET)):
             yield batch, _run_plain(reader, [rows[row] for row in batch], runtime)
         return
+    batches = work_batches(lengths, encoder.precision, runtime)
+    yield from spread(batches, lambda batch: _run_packed(reader, encoder, [rows[row] for row in batch]), runtime)
+
+
+def work_batches(lengths: Sequence[int], precision: torch.dtype, runtime: Runtime) -> list[list[int]]:
+    """Row numbers in batches for packed forwards, sized so that every thread has some.
+
+    Longest first: memory peaks at once, and the workers end together on short batches.
+    """
     share = -(-sum(lengths) // runtime.threads)
-    budget = min(_PACKED_BUDGETS[encoder.precision], max(_SMALLEST_BUDGET, share))
-    # Longest first: memory peaks at once, and the workers end together on short batches.
-    batches = token_budget_batches(lengths, budget)[::-1]
-    yield from _spread(batches, lambda batch: _run_packed(reader, encoder, [rows[row] for row in batch]), runtime)
+    budget = min(_PACKED_BUDGETS[precision], max(_SMALLEST_BUDGET, share))
+    return token_budget_batches(lengths, budget)[::-1]
 
 
-def _spread(
-    batches: Sequence[list[int]], work: Callable[[list[int]], NDArray[np.float32]], runtime: Runtime
-) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+def spread(
+    batches: Sequence[list[int]], work: Callable[[list[int]], Result], runtime: Runtime
+) -> Iterator[tuple[list[int], Result]]:
     """Batches over workers of one thread each, which wait for each other less than threads inside an operator do."""
     workers = min(runtime.threads, len(batches))
     if workers == 1:
@@ -166,8 +174,14 @@ def _run_packed(reader: Reader, encoder: PackedEncoder, rows: Rows) -> NDArray[n
     return values
 
 
-def _packed_encoder(backbone: nn.Module, rows: Rows, runtime: Runtime) -> PackedEncoder | None:
-    """The packed form of these very weights, or None where it cannot be used."""
+def packed_encoder(backbone: nn.Module, rows: Rows, runtime: Runtime) -> PackedEncoder | None:
+    """The packed form of these very weights, or None where it cannot be used (no CPU, or not a BERT).
+
+    Args:
+        backbone: A ``transformers`` encoder in evaluation mode.
+        rows: Some of the rows to come; the two forwards are compared on the first of them.
+        runtime: Device and precision.
+    """
     if runtime.device.type != "cpu":
         return None
     state = _fingerprint(backbone, runtime.precision)

@@ -52,6 +52,12 @@ class PackedEncoder:
     first_position: int
     precision: torch.dtype
 
+    @property
+    def width(self) -> int:
+        """D, numbers of one token vector."""
+        table: Any = self.embeddings
+        return int(table.word_embeddings.weight.shape[1])
+
     def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> list[Tensor]:
         """Token vectors of rows sorted by length.
 
@@ -63,13 +69,29 @@ class PackedEncoder:
             One tensor (b, T, D) for each run of b rows of length T, in order.
         """
         runs = runs_of_equal_length([len(row) for row in rows])
-        hidden = self._embed(rows, types)
-        for layer in self.layers:
-            hidden = self._layer(layer, hidden, runs)
+        hidden = self.run(self.embed(rows, types), runs)
         parts = torch.split(hidden, [count * length for count, length in runs])
         return [p.view(count, length, -1) for p, (count, length) in zip(parts, runs, strict=True)]
 
-    def _embed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Tensor:
+    def run(self, hidden: Tensor, runs: Sequence[tuple[int, int]], first: int = 0, last: int | None = None) -> Tensor:
+        """Some of the layers, one after another.
+
+        Args:
+            hidden: (N, D) token vectors below layer ``first``, rows end to end.
+            runs: Neighbouring rows of one length: (number of rows, their length).
+            first: First layer to run.
+            last: Layer to stop before; None runs all that follow.
+
+        Returns:
+            (N, D) token vectors.
+        """
+        hidden = hidden.to(self.precision)
+        for layer in self.layers[first:last]:
+            hidden = self._layer(layer, hidden, runs)
+        return hidden
+
+    def embed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
+        """(N, D) token vectors below the first layer, rows end to end."""
         table: Any = self.embeddings
         ids = torch.tensor([token for row in rows for token in row])
         first = self.first_position

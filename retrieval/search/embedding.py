@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.data.fields import passage_texts, query_texts, title_texts
 from retrieval.models.encoder import BiEncoder
+from retrieval.models.split import SplitEncoder, TokenStates, read_lower_layers, states_key
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
 
@@ -26,13 +28,47 @@ class CorpusVectors:
     titles: NDArray[np.float32]
 
 
-def embed_corpus(encoder: BiEncoder, corpus: Corpus, runtime: Runtime) -> CorpusVectors:
-    """Encode every passage and title of a corpus, showing one progress bar."""
+def embed_corpus(
+    encoder: BiEncoder, corpus: Corpus, runtime: Runtime, states: TokenStates | None = None
+) -> CorpusVectors:
+    """Encode every passage and title of a corpus, showing one progress bar.
+
+    Args:
+        encoder: Whose vectors are wanted.
+        corpus: Cut, and segmented if the encoder reads segmented text.
+        runtime: Where to compute.
+        states: The corpus's token vectors after the encoder's lowest layers; the other layers go on from there.
+    """
+    source = encoder if states is None else SplitEncoder(encoder, (states,))
+    passages, titles = _rows(encoder, corpus)
+    vectors = source.encode_rows([*passages, *titles], runtime, label="embed corpus")
+    return CorpusVectors(vectors[: len(passages)], vectors[len(passages) :])
+
+
+def corpus_states(
+    encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path | None
+) -> TokenStates | None:
+    """Token vectors of a corpus's passages and titles after an encoder's lowest layers.
+
+    Args:
+        encoder: Whose layers are run.
+        corpus: Cut, and segmented if the encoder reads segmented text.
+        layers: How many layers; with 0 nothing is worth keeping and the answer is None.
+        runtime: Where to compute.
+        folder: Keeps them for the next caller with the same weights and texts; None keeps nothing.
+    """
+    if layers == 0:
+        return None
+    rows = [row for part in _rows(encoder, corpus) for row in part]
+    file = folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy" if folder else None
+    return read_lower_layers(encoder.backbone, rows, layers, runtime, file, "read corpus")
+
+
+def _rows(encoder: BiEncoder, corpus: Corpus) -> tuple[list[list[int]], list[list[int]]]:
+    """Token ids of every passage and of every title, if there are titles."""
     kind = encoder.settings.text_kind
-    passages = encoder.encode_passages(passage_texts(corpus, kind), runtime, label="embed passages")
     titles = title_texts(corpus, kind)
-    empty = np.zeros((0, passages.shape[1]), dtype=np.float32)
-    return CorpusVectors(passages, encoder.encode_passages(titles, runtime) if titles else empty)
+    return encoder.tokenize_passages(passage_texts(corpus, kind)), encoder.tokenize_passages(titles)
 
 
 def embed_queries(encoder: BiEncoder, queries: list[Query], runtime: Runtime) -> NDArray[np.float32]:

@@ -154,8 +154,10 @@ class RankingPlan:
         hard_negatives: Mined articles a query brings along, at most.
         passage_choice: Which passage stands for an article.
         title_share: Share of queries not made from titles that learn their article's title.
-        batch_queries: Queries in a batch.
+        batch_queries: Queries in a batch, where ``batch_articles`` is 0.
         seed: Of the order and all choices.
+        batch_articles: Articles in a batch, each with all its queries, which then share its passage.
+        neighbours: Articles that follow one another in the corpus and stay together in such a batch.
     """
 
     examples: Sequence[Example]
@@ -166,11 +168,36 @@ class RankingPlan:
     title_share: float
     batch_queries: int
     seed: int
+    batch_articles: int = 0
+    neighbours: int = 8
 
     def batches(self, epoch: int) -> list[RankingBatch]:
         """All batches of one epoch, in order."""
-        groups = shuffled_groups(self.examples, self.batch_queries, self.seed, epoch)
+        if self.batch_articles:
+            groups = self._article_groups(epoch)
+        else:
+            groups = shuffled_groups(self.examples, self.batch_queries, self.seed, epoch)
         return [self._batch(group, epoch) for group in groups]
+
+    def _article_groups(self, epoch: int) -> Iterator[list[Example]]:
+        """Batches of whole articles in runs of neighbours, which are each other's hardest negatives in law.
+
+        Where the runs begin differs from epoch to epoch. An example belongs to its first gold article.
+        """
+        by_article: dict[str, list[Example]] = {cid: [] for cid in self.texts.passages}  # in corpus order
+        for example in self.examples:
+            by_article[example.golds[0]].append(example)
+        asked = [examples for examples in by_article.values() if examples]
+        random = generator(self.seed, epoch, "runs of neighbours")
+        first = int(random.integers(self.neighbours))
+        starts = [0, *range(first, len(asked), self.neighbours)] if first else range(0, len(asked), self.neighbours)
+        ends = [*starts[1:], len(asked)]
+        runs = [asked[start:end] for start, end in zip(starts, ends, strict=True)]
+        shuffled = [article for position in random.permutation(len(runs)) for article in runs[int(position)]]
+        for start in range(0, len(shuffled), self.batch_articles):
+            group = shuffled[start : start + self.batch_articles]
+            if len(group) > 1 or len(shuffled) == 1:
+                yield [example for article in group for example in article]
 
     def _batch(self, group: Sequence[Example], epoch: int) -> RankingBatch:
         column: dict[str, int] = {}  # distinct text -> its column

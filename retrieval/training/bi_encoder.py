@@ -14,9 +14,12 @@ from retrieval.config import BiEncoderConfig
 from retrieval.data.fields import passage_texts, query_texts
 from retrieval.models.batching import pad
 from retrieval.models.encoder import BiEncoder
+from retrieval.models.inference import Rows as TokenRows
 from retrieval.models.losses import cached_multiple_negatives_ranking, multiple_negatives_ranking
+from retrieval.models.split import SplitEncoder, read_lower_layers
 from retrieval.records import Dataset
 from retrieval.runtime import Runtime
+from retrieval.search.embedding import corpus_states
 from retrieval.training.batches import (
     RankingBatch,
     RankingPlan,
@@ -48,6 +51,19 @@ def padded_rows(rows: Sequence[list[int]], pad_id: int, device: torch.device) ->
     return ids.to(device), None if bool(mask.all()) else mask.to(device)
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Texts that go through the model together.
+
+    Attributes:
+        rows: Their token ids.
+        longest: Tokens of each that are read; 0 reads all.
+    """
+
+    rows: TokenRows
+    longest: int
+
+
 @dataclass(frozen=True)
 class BiEncoderTask:
     """Ranks each query's passage above the rest of the batch.
@@ -57,19 +73,22 @@ class BiEncoderTask:
         plan: Makes the batches.
         config: Loss, temperature and pass sizes.
         runtime: Where to compute.
+        split: The model above its frozen layers, where what those give is already known.
     """
 
     model: BiEncoder
     plan: RankingPlan
     config: BiEncoderConfig
     runtime: Runtime
+    split: SplitEncoder | None = None
     name: str = "train bi-encoder"
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the first epoch and the settings that make the later ones and the loss."""
         settings = self.config.model_dump_json(exclude={"training"})
-        return f"{content_fingerprint(self.plan.batches)} {self.plan.seed} {settings}"
+        cut = self.split.layers if self.split else 0
+        return f"{content_fingerprint(self.plan.batches)} {self.plan.seed} {cut} {settings}"
 
     def batches(self, epoch: int) -> list[RankingBatch]:
         """All batches of one epoch, in order."""
@@ -78,7 +97,9 @@ class BiEncoderTask:
     def backward(self, batch: RankingBatch) -> float:
         """Add the gradients of the batch's mean loss to the model's and return that loss, in nats."""
         queries, query_order = self._passes(self.model.tokenize_queries(batch.queries))
-        passages, passage_order = self._passes(self._passage_rows(batch.passages))
+        passages, passage_order = self._passes(
+            self.model.tokenize_passages(batch.passages), self.config.training_passage_tokens
+        )
         # the passes are sorted by length, so the masks are put into their order: (B, P) -> (B, P)
         positives, excluded = (
             torch.from_numpy(mask[query_order][:, passage_order]).to(self.runtime.device)
@@ -89,33 +110,34 @@ class BiEncoderTask:
                 self._embed, queries, passages, positives, excluded, self.config.temperature
             )
             return float(loss)
-        query_vectors = torch.cat([self._embed(rows) for rows in queries])  # (B, D)
-        passage_vectors = torch.cat([self._embed(rows) for rows in passages])  # (P, D)
+        query_vectors = torch.cat([self._embed(one) for one in queries])  # (B, D)
+        passage_vectors = torch.cat([self._embed(one) for one in passages])  # (P, D)
         loss = multiple_negatives_ranking(query_vectors, passage_vectors, positives, excluded, self.config.temperature)
         torch.autograd.backward(loss)
         return float(loss.detach())
 
-    def _passage_rows(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token rows, cut to what training reads; the closing special token stays."""
-        rows = self.model.tokenize_passages(texts)
-        longest = self.config.training_passage_tokens
-        return [[*row[: longest - 1], row[-1]] if longest and len(row) > longest else row for row in rows]
-
-    def _embed(self, rows: Rows) -> Tensor:
+    def _embed(self, one: Pass) -> Tensor:
         with forward_precision(self.runtime):
-            vectors: Tensor = self.model(*rows)
+            if self.split:
+                return self.split.forward(one.rows, one.longest)
+            rows = [_cut(row, one.longest) for row in one.rows]
+            vectors: Tensor = self.model(*padded_rows(rows, self.model.tokenizer.pad_id, self.runtime.device))
         return vectors
 
-    def _passes(self, rows: Sequence[list[int]]) -> tuple[list[Rows], list[int]]:
-        """Padded forward passes over the rows, and the order of the rows in them."""
-        lengths = [len(row) for row in rows]
+    def _passes(self, rows: TokenRows, longest: int = 0) -> tuple[list[Pass], list[int]]:
+        """Forward passes over the rows, cut to ``longest`` tokens, and the order of the rows in them."""
+        lengths = [min(len(row), longest or len(row)) for row in rows]
         passes = compact_batches(lengths, self.config.training.token_budget, pass_overhead_tokens(self.runtime))
         if self.config.loss == "cached_mnrl":
             size = self.config.chunk_queries
             passes = [one[start : start + size] for one in passes for start in range(0, len(one), size)]
-        pad_id = self.model.tokenizer.pad_id
-        padded = [padded_rows([rows[row] for row in one], pad_id, self.runtime.device) for one in passes]
-        return padded, [row for one in passes for row in one]
+        order = [row for one in passes for row in one]
+        return [Pass([rows[row] for row in one], longest) for one in passes], order
+
+
+def _cut(row: Sequence[int], longest: int) -> list[int]:
+    """A row's first tokens; the closing special token stays."""
+    return [*row[: longest - 1], row[-1]] if longest and len(row) > longest else list(row)
 
 
 def train_bi_encoder(
@@ -127,6 +149,7 @@ def train_bi_encoder(
     runtime: Runtime,
     checkpoint_folder: Path,
     log: Log,
+    states_folder: Path | None = None,
 ) -> TrainingReport:
     """Train an encoder in place on the dataset's training queries; it ends with its best epoch's weights.
 
@@ -145,6 +168,7 @@ def train_bi_encoder(
         runtime: Where to compute.
         checkpoint_folder: Belongs to this training alone; a run killed here resumes from it.
         log: Receives metrics.
+        states_folder: Keeps what the frozen layers give for the corpus (`search.embedding.corpus_states`).
 
     Raises:
         TrainingError: If the dataset lacks something, or the loss is no longer finite.
@@ -159,10 +183,13 @@ def train_bi_encoder(
         passage_choice=config.passage_choice,
         title_share=config.title_share,
         batch_queries=config.training.batch_queries,
+        batch_articles=config.batch_articles,
+        neighbours=config.neighbours,
         seed=seed,
     )
-    task = BiEncoderTask(encoder, plan, config, runtime)
-    validate = pool_validation(encoder, dataset, config, seed, runtime)
+    split = split_at_frozen_layers(encoder, dataset, config, runtime, states_folder)
+    task = BiEncoderTask(encoder, plan, config, runtime, split)
+    validate = pool_validation(split or encoder, dataset, config, seed, runtime)
     start = learning_weights(encoder, config.training) if config.trained_share < 1.0 else {}
     report = fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
     if start:
@@ -170,20 +197,51 @@ def train_bi_encoder(
     return report
 
 
+def shared_layers(config: BiEncoderConfig) -> int:
+    """How many of the lowest layers give the same for the untouched and the trained encoder."""
+    return config.training.freeze_layers if config.training.freeze_embeddings else 0
+
+
+def split_at_frozen_layers(
+    encoder: BiEncoder, dataset: Dataset, config: BiEncoderConfig, runtime: Runtime, folder: Path | None
+) -> SplitEncoder | None:
+    """The encoder above its frozen layers, with what those give for every text of the training; None if none is frozen.
+
+    Args:
+        encoder: Before training.
+        dataset: Split and cut, and segmented if the encoder reads segmented text.
+        config: Which layers are frozen.
+        runtime: Where to compute.
+        folder: Keeps the corpus's part.
+    """
+    layers = shared_layers(config)
+    if not layers:
+        return None
+    of_corpus = corpus_states(encoder, dataset.corpus, layers, runtime, folder)
+    queries = [query for query in dataset.queries if query.split in {"train", "validation"}]
+    rows = encoder.tokenize_queries(query_texts(queries, encoder.settings.text_kind))
+    of_queries = read_lower_layers(encoder.backbone, rows, layers, runtime, label="read queries")
+    if of_corpus is None or of_queries is None:
+        return None
+    return SplitEncoder(encoder, (of_queries, of_corpus))
+
+
 def pool_validation(
-    encoder: BiEncoder, dataset: Dataset, config: BiEncoderConfig, seed: int, runtime: Runtime
+    source: BiEncoder | SplitEncoder, dataset: Dataset, config: BiEncoderConfig, seed: int, runtime: Runtime
 ) -> Callable[[], float] | None:
     """A function that gives the encoder's MRR@10 on a small pool; None where the dataset has no validation queries."""
     queries = validation_queries(dataset, config.training.validation_queries, seed)
     if not queries:
         return None
     pool = make_pool(dataset, queries, config.training.validation_articles, seed)
+    encoder = source.encoder if isinstance(source, SplitEncoder) else source
     kind = encoder.settings.text_kind
     texts = passage_texts(dataset.corpus, kind)
-    passages = [texts[int(row)] for row in pool.passages]
+    query_rows = encoder.tokenize_queries(query_texts(queries, kind))
+    passage_rows = encoder.tokenize_passages([texts[int(row)] for row in pool.passages])
 
     def validate() -> float:
-        vectors = encoder.encode_queries(query_texts(queries, kind), runtime)
-        return pool.mrr_at_10(vectors, encoder.encode_passages(passages, runtime))
+        vectors = source.encode_rows(query_rows, runtime)
+        return pool.mrr_at_10(vectors, source.encode_rows(passage_rows, runtime))
 
     return validate

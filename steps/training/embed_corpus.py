@@ -6,24 +6,33 @@ from typing import Annotated
 
 from retrieval.config import BiEncoderConfig
 from retrieval.models.encoder import BiEncoder, bi_encoder_from
-from retrieval.records import Dataset
-from retrieval.runtime import choose_runtime
-from retrieval.search.embedding import CorpusVectors
+from retrieval.records import Corpus, Dataset
+from retrieval.runtime import Runtime, choose_runtime
+from retrieval.search.embedding import CorpusVectors, corpus_states
 from retrieval.search.embedding import embed_corpus as embed
+from steps.checkpoints import HIDDEN_STATES
 from steps.library_step import library_step
 
 
 @library_step
 def embed_corpus(
-    dataset: Dataset, bi_encoder: BiEncoder, precision: str, threads: int
+    dataset: Dataset, bi_encoder: BiEncoder, shared_layers: int, precision: str, threads: int
 ) -> Annotated[CorpusVectors, "corpus_vectors"]:
-    """Embed with the trained encoder."""
-    return embed(bi_encoder, dataset.corpus, choose_runtime(precision, threads))
+    """Embed with the trained encoder.
+
+    Args:
+        dataset: Its corpus is embedded.
+        bi_encoder: Trained.
+        shared_layers: Lowest layers that it has in common with the untouched one; they are run once for both.
+        precision: Of the arithmetic.
+        threads: Compute threads; 0 takes one a core.
+    """
+    return _embed(bi_encoder, dataset.corpus, shared_layers, choose_runtime(precision, threads))
 
 
 @library_step
 def embed_corpus_untouched(
-    dataset: Dataset, config: BiEncoderConfig, base_inputs: str, precision: str, threads: int
+    dataset: Dataset, config: BiEncoderConfig, base_inputs: str, shared_layers: int, precision: str, threads: int
 ) -> Annotated[CorpusVectors, "untouched_vectors"]:
     """Embed with the encoder as it is before training, for the baseline.
 
@@ -31,7 +40,13 @@ def embed_corpus_untouched(
         dataset: Its corpus is embedded.
         config: Names the base.
         base_inputs: Fingerprint of the base.
+        shared_layers: Lowest layers that it has in common with the trained one.
         precision: Of the arithmetic.
         threads: Compute threads; 0 takes one a core.
     """
-    return embed(bi_encoder_from(config), dataset.corpus, choose_runtime(precision, threads))
+    return _embed(bi_encoder_from(config), dataset.corpus, shared_layers, choose_runtime(precision, threads))
+
+
+def _embed(encoder: BiEncoder, corpus: Corpus, shared_layers: int, runtime: Runtime) -> CorpusVectors:
+    states = corpus_states(encoder, corpus, shared_layers, runtime, HIDDEN_STATES.absolute())
+    return embed(encoder, corpus, runtime, states)

@@ -16,7 +16,7 @@ from retrieval.runtime import choose_runtime
 from retrieval.training.bi_encoder import train_bi_encoder as train
 from retrieval.training.loop import TrainingReport
 from steps import tracking
-from steps.checkpoints import checkpoint_folder
+from steps.checkpoints import HIDDEN_STATES, checkpoint_folder
 from steps.library_step import library_step
 
 
@@ -43,6 +43,6 @@ def train_bi_encoder(
     encoder = bi_encoder_from(config)
     with checkpoint_folder("bi-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
         log = tracking.log_metric("bi_encoder")
-        report = train(encoder, dataset, config, {}, seed, runtime, folder, log)
+        report = train(encoder, dataset, config, {}, seed, runtime, folder, log, HIDDEN_STATES.absolute())
     encoder.settings = replace(encoder.settings, training_run_id=tracking.run_id(), data_version=data_version)
     return encoder, report

@@ -32,6 +32,8 @@ def plan_of(corpus, queries, **options):
         "passage_choice": "first",
         "title_share": 0.0,
         "batch_queries": 8,
+        "batch_articles": 0,
+        "neighbours": 2,
         "seed": 1,
     } | options
     return RankingPlan(training_examples(queries, texts, "text"), texts, **settings)
@@ -182,3 +184,30 @@ def test_a_segmented_model_needs_segmented_passages():
         article_texts(FOUR, "segmented")
     corpus = Corpus((Article("a", "", "x y"),), (Passage("a", 0, "x y", "x_y"),))
     assert article_texts(Dataset(corpus, ()).corpus, "segmented").passages == {"a": ("x_y",)}
+
+
+TEN = corpus_of({f"{number}": [f"text {number}"] for number in range(10)})
+TWICE = [Query(f"{number}{part}", f"query {number} {part}", (f"{number}",)) for number in range(10) for part in "ab"]
+
+
+@pytest.mark.parametrize("epoch", range(4))
+def test_batches_of_articles_hold_all_queries_of_each_and_one_column_for_it(epoch):
+    batches = plan_of(TEN, TWICE, batch_articles=4).batches(epoch)
+    assert [len(batch.passages) for batch in batches] == [4, 4, 2]
+    for batch in batches:
+        assert len(batch.queries) == 2 * len(batch.passages)
+        assert (batch.positives.sum(axis=0) == 2).all() and (batch.positives.sum(axis=1) == 1).all()
+    assert sorted(query for batch in batches for query in batch.queries) == sorted(query.text for query in TWICE)
+
+
+def test_neighbouring_articles_stay_together_and_the_runs_begin_elsewhere_in_another_epoch():
+    plan = plan_of(TEN, TWICE, batch_articles=5, neighbours=5)
+    sides = [{tuple(sorted(batch.passages)) for batch in plan.batches(epoch)} for epoch in range(8)]
+    halves = {tuple(f"text {number}" for number in range(start, start + 5)) for start in (0, 5)}
+    assert halves in sides and any(side != halves for side in sides)
+    assert [batch.queries for batch in plan.batches(3)] == [batch.queries for batch in plan.batches(3)]
+
+
+def test_a_last_batch_of_a_single_article_is_left_out_in_every_epoch():
+    plan = plan_of(TEN, TWICE, batch_articles=3)
+    assert {len(plan.batches(epoch)) for epoch in range(5)} == {3}

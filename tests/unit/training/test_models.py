@@ -87,6 +87,24 @@ def test_bi_encoder_training_improves_validation_and_leaves_the_best_weights(tin
 
 
 @pytest.mark.parametrize("loss", ["mnrl", "cached_mnrl"])
+def test_training_above_kept_frozen_layers_ends_where_training_through_them_does(
+    tiny, dataset, tmp_path, monkeypatch, loss
+):
+    through = copy.deepcopy(tiny)
+    frozen = FAST.model_copy(update={"freeze_embeddings": True, "freeze_layers": 2})
+    config = BiEncoderConfig(training=frozen, loss=loss, batch_articles=8)
+    above = train_bi_encoder(tiny, dataset, config, {}, 7, CPU, tmp_path / "above", quiet, tmp_path / "states")
+    assert list((tmp_path / "states").glob("*.npy"))
+    monkeypatch.setattr("retrieval.training.bi_encoder.split_at_frozen_layers", lambda *_: None)
+    whole = train_bi_encoder(through, dataset, config, {}, 7, CPU, tmp_path / "whole", quiet)
+    assert above.losses == pytest.approx(whole.losses, abs=0.01)
+    pairs = zip(tiny.named_parameters(), through.named_parameters(), strict=True)
+    for (name, mine), (_, theirs) in pairs:
+        assert torch.equal(mine, theirs) == (not name.startswith("backbone.encoder.layer.2"))
+        assert torch.allclose(mine, theirs, atol=0.01)
+
+
+@pytest.mark.parametrize("loss", ["mnrl", "cached_mnrl"])
 def test_bi_encoder_training_interrupted_and_resumed_has_the_same_weights(tiny, dataset, tmp_path, monkeypatch, loss):
     whole, broken = copy.deepcopy(tiny), tiny
     start = copy.deepcopy(tiny)

@@ -1,0 +1,213 @@
+"""An encoder cut in two: frozen lower layers, run once over every text, and the layers above that learn from there.
+
+When only the upper layers learn, the lower ones give the same token vectors in every epoch, for the untouched encoder
+and for the trained one. Running them once leaves the upper layers' share of the arithmetic to everything that follows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from retrieval.models.batching import runs_of_equal_length
+from retrieval.models.encoder import BiEncoder
+from retrieval.models.inference import HiddenStates, Rows, packed_encoder, spread, work_batches
+from retrieval.models.pooling import pool
+from retrieval.runtime import Runtime
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TokenStates:
+    """Token vectors of some rows after a model's lowest layers.
+
+    Attributes:
+        vectors: (N, D) float16, rows end to end.
+        bounds: Start and end of each row in ``vectors``, by its token ids.
+        layers: Layers that have been run, the embeddings not counted.
+    """
+
+    vectors: NDArray[np.float16]
+    bounds: Mapping[tuple[int, ...], tuple[int, int]]
+    layers: int
+
+    def of(self, row: Sequence[int]) -> Tensor:
+        """(T, D) float16 token vectors of one row.
+
+        Raises:
+            KeyError: If the row is not among them.
+        """
+        start, end = self.bounds[tuple(row)]
+        return torch.from_numpy(np.array(self.vectors[start:end]))
+
+
+def read_lower_layers(
+    backbone: nn.Module, rows: Rows, layers: int, runtime: Runtime, file: Path | None = None, label: str | None = None
+) -> TokenStates | None:
+    """Run the embeddings and the lowest layers of a backbone over rows of token ids.
+
+    Args:
+        backbone: A ``transformers`` encoder.
+        rows: Token ids, specials included; repeated rows are run once.
+        layers: How many of the lowest layers to run.
+        runtime: Device, precision and threads.
+        file: Where the vectors are kept (.npy) and found again; None keeps them in memory.
+        label: Name of the progress bar; None shows none.
+
+    Returns:
+        None where the backbone has no packed form (`inference.packed_encoder`): then nothing is gained by a cut.
+    """
+    encoder = packed_encoder(backbone, rows, runtime)
+    if encoder is None:
+        return None
+    distinct = list(dict.fromkeys(map(tuple, rows)))
+    lengths = [len(row) for row in distinct]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+    bounds = dict(zip(distinct, pairwise(starts), strict=True))
+    kept = _kept(file)
+    if kept is not None and len(kept) == starts[-1]:
+        return TokenStates(kept, bounds, layers)
+    vectors = np.empty((starts[-1], encoder.width), np.float16)
+
+    @torch.inference_mode()
+    def work(batch: list[int]) -> int:
+        chosen = [distinct[row] for row in batch]
+        hidden = encoder.run(encoder.embed(chosen), runs_of_equal_length([len(row) for row in chosen]), 0, layers)
+        values, first = hidden.to(torch.float16).numpy(), 0
+        for row in batch:
+            vectors[starts[row] : starts[row + 1]] = values[first : first + lengths[row]]
+            first += lengths[row]
+        return len(batch)
+
+    with tqdm(total=len(distinct), desc=label, unit="text", disable=label is None) as bar:
+        for _, done in spread(work_batches(lengths, encoder.precision, runtime), work, runtime):
+            bar.update(done)
+    if file is not None:
+        _keep(file, vectors)
+    return TokenStates(vectors, bounds, layers)
+
+
+def states_key(backbone: nn.Module, rows: Rows, layers: int, runtime: Runtime) -> str:
+    """SHA-256 over everything that decides the token vectors: lower weights, token ids and precision."""
+    model: Any = backbone
+    digest = hashlib.sha256(f"{layers} {runtime.precision}".encode())
+    for module in (model.embeddings, *model.encoder.layer[:layers]):
+        for parameter in module.parameters():
+            digest.update(parameter.detach().cpu().contiguous().numpy())
+    for row in rows:
+        digest.update(np.array([len(row), *row], np.int32).tobytes())
+    return digest.hexdigest()
+
+
+def _kept(file: Path | None) -> NDArray[np.float16] | None:
+    if file is None or not file.is_file():
+        return None
+    try:
+        vectors: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        _logger.warning("%s: cannot be read (%s); its token vectors are made again", file, error)
+        return None
+    return vectors
+
+
+def _keep(file: Path, vectors: NDArray[np.float16]) -> None:
+    """Write the file, whole or not at all, and drop older ones beside it; a full disk costs only the time next time."""
+    staging = file.with_name(f"{file.name}.{id(vectors)}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for old in file.parent.glob("*.npy"):
+            old.unlink(missing_ok=True)
+        with staging.open("wb") as target:
+            np.save(target, vectors, allow_pickle=False)
+        staging.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
+        _logger.warning("%s: token vectors could not be kept (%s); a later run makes them again", file, error)
+
+
+@dataclass(frozen=True)
+class SplitEncoder:
+    """The layers above the cut, fed with kept token vectors.
+
+    Attributes:
+        encoder: The whole encoder; its layers above the cut are read as they are now, learnt or not.
+        states: Token vectors at the cut, all after the same number of layers; the first that has a row gives it.
+    """
+
+    encoder: BiEncoder
+    states: tuple[TokenStates, ...]
+
+    @property
+    def layers(self) -> int:
+        """Layers below the cut."""
+        return self.states[0].layers
+
+    def forward(self, rows: Rows, longest: int = 0) -> Tensor:
+        """Vectors of some rows, with gradients for the layers above the cut.
+
+        Args:
+            rows: B rows of token ids that ``states`` has.
+            longest: Tokens of a row that are used, from its start; 0 uses all.
+
+        Returns:
+            (B, D) float32, unit length if the settings say so.
+        """
+        parts = [self._of(row)[: longest or None].float() for row in rows]
+        hidden = nn.utils.rnn.pad_sequence(parts, batch_first=True)  # B of (t, D) -> (B, T, D)
+        lengths = torch.tensor([len(part) for part in parts])
+        mask = torch.arange(hidden.shape[1]) < lengths.unsqueeze(1)  # (B, T)
+        seen = None if bool(mask.all()) else mask[:, None, None, :]  # (B, 1, 1, T)
+        backbone: Any = self.encoder.backbone
+        for layer in backbone.encoder.layer[self.layers :]:
+            hidden = layer(hidden, attention_mask=seen)
+        pooled = pool(hidden.float(), None if seen is None else mask, self.encoder.settings.pooling)
+        return self.encoder.finish(pooled)
+
+    def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(B, D) float32 vectors of rows, in order, without gradients; a progress bar where a label is given."""
+        backbone = self.encoder.backbone
+        packed = packed_encoder(backbone, rows, runtime)
+        if packed is None or not all(self._has(row) for row in rows):
+            return self.encoder.encode_rows(rows, runtime, label)
+        result = np.empty((len(rows), self.encoder.settings.dimension), np.float32)
+
+        @torch.inference_mode()
+        def work(batch: list[int]) -> NDArray[np.float32]:
+            parts = [self._of(rows[row]) for row in batch]
+            runs = runs_of_equal_length([len(part) for part in parts])
+            hidden = packed.run(torch.cat(parts), runs, self.layers)
+            blocks = torch.split(hidden, [count * length for count, length in runs])
+            pooled = [
+                HiddenStates(block.view(count, length, -1), None).pool(self.encoder.settings.pooling)
+                for block, (count, length) in zip(blocks, runs, strict=True)
+            ]
+            values: NDArray[np.float32] = self.encoder.finish(torch.cat(pooled)).numpy()
+            return values
+
+        lengths = [len(row) for row in rows]
+        with tqdm(total=len(rows), desc=label, unit="text", disable=label is None) as bar:
+            for batch, values in spread(work_batches(lengths, packed.precision, runtime), work, runtime):
+                result[batch] = values
+                bar.update(len(batch))
+        return result
+
+    def _has(self, row: Iterable[int]) -> bool:
+        return any(tuple(row) in states.bounds for states in self.states)
+
+    def _of(self, row: Sequence[int]) -> Tensor:
+        found = next((states for states in self.states if tuple(row) in states.bounds), self.states[0])
+        return found.of(row)
