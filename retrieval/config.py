@@ -162,6 +162,9 @@ class SearchConfig(Section):
     bm25_units: Literal["words", "syllables", "bigrams"] = Field(
         "bigrams", description="BM25 tokens; syllables with their neighbours beat PyVi words on validation."
     )
+    bm25_title_count: Count = Field(
+        3, description="Times BM25 counts a title: MRR@10 of training questions .640, against .634 at 1."
+    )
     candidates: Positive = Field(100, description="Articles kept by each first-stage searcher.")
     title_weights: tuple[Share, ...] = Field(
         (0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation."

@@ -43,6 +43,7 @@ class RetrieverSettings:
         bm25_k1: BM25's saturation.
         bm25_b: BM25's length normalisation.
         bm25_units: BM25's tokens.
+        bm25_title_count: Times BM25 counts a title where titles are a field.
     """
 
     titles: bool = True
@@ -54,6 +55,7 @@ class RetrieverSettings:
     bm25_k1: float = 1.2
     bm25_b: float = 0.75
     bm25_units: Units = "bigrams"
+    bm25_title_count: int = 3
 
     @classmethod
     def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
@@ -64,7 +66,20 @@ class RetrieverSettings:
             bm25_k1=config.bm25_k1,
             bm25_b=config.bm25_b,
             bm25_units=config.bm25_units,
+            bm25_title_count=config.bm25_title_count,
         )
+
+    def bm25(self, corpus: Corpus) -> Bm25Index:
+        """The lexical index of a corpus that these settings ask for."""
+        return Bm25Index.build(corpus, *self._bm25)
+
+    def same_bm25(self, other: RetrieverSettings) -> bool:
+        """Whether both ask for the same lexical index."""
+        return self._bm25 == other._bm25
+
+    @property
+    def _bm25(self) -> tuple[float, float, Units, int]:
+        return self.bm25_k1, self.bm25_b, self.bm25_units, self.bm25_title_count if self.titles else 0
 
 
 @dataclass(frozen=True)
@@ -126,17 +141,13 @@ class Retriever:
         runtime: Runtime,
     ) -> Retriever:
         """Join models and vectors, and index the corpus for BM25."""
-        bm25 = Bm25Index.build(corpus, settings.bm25_k1, settings.bm25_b, settings.bm25_units, settings.titles)
         index = DenseIndex.of(corpus, vectors.passages, vectors.titles)
-        return cls(corpus, bi_encoder, cross_encoder, index, bm25, settings, runtime)
+        return cls(corpus, bi_encoder, cross_encoder, index, settings.bm25(corpus), settings, runtime)
 
     def with_settings(self, settings: RetrieverSettings) -> Retriever:
         """The same retriever joined otherwise; BM25 is indexed anew only if its own settings differ."""
-        old = self.settings
-        mine = (settings.bm25_k1, settings.bm25_b, settings.bm25_units, settings.titles)
-        if mine == (old.bm25_k1, old.bm25_b, old.bm25_units, old.titles):
-            return replace(self, settings=settings)
-        return replace(self, settings=settings, bm25=Bm25Index.build(self.corpus, *mine))
+        bm25 = self.bm25 if settings.same_bm25(self.settings) else settings.bm25(self.corpus)
+        return replace(self, settings=settings, bm25=bm25)
 
     def prepare(self, questions: Sequence[str]) -> list[Query]:
         """Queries of raw questions, cleaned, and segmented where a part reads segmented text.

@@ -32,7 +32,7 @@ def by_hand(term_counts, length, mean_length, frequencies, documents, k1=1.2, b=
 
 
 def test_scores_equal_the_lucene_formula(corpus):
-    index = Bm25Index.build(corpus, units="syllables", titles=False)
+    index = Bm25Index.build(corpus, units="syllables", title_count=0)
     scores = index.scores([Query("q", "thừa kế")])[0]
     expected = by_hand({"thừa": 2, "kế": 2}, 6, 14 / 3, {"thừa": 1, "kế": 1}, 3)
     assert scores == pytest.approx([0.0, expected, 0.0], rel=1e-5)
@@ -40,12 +40,18 @@ def test_scores_equal_the_lucene_formula(corpus):
 
 def test_titles_are_searched_only_where_they_are_shown(corpus):
     query = [Query("q", "tiêu đề")]
-    assert Bm25Index.build(corpus, titles=True).search(query, 3).hits(0)
-    assert Bm25Index.build(corpus, titles=False).search(query, 3).hits(0) == []
+    assert Bm25Index.build(corpus, title_count=1).search(query, 3).hits(0)
+    assert Bm25Index.build(corpus, title_count=0).search(query, 3).hits(0) == []
+
+
+def test_a_title_counted_more_often_scores_higher(corpus):
+    query = [Query("q", "tiêu đề a")]
+    once, thrice = (Bm25Index.build(corpus, b=0.0, title_count=count).scores(query)[0] for count in (1, 3))
+    assert (thrice > once).all() and once.argmax() == 0
 
 
 def test_articles_without_a_shared_token_are_not_hits(corpus):
-    hits = Bm25Index.build(corpus, titles=False).search([Query("q", "nghỉ phép")], 3).hits(0)
+    hits = Bm25Index.build(corpus, title_count=0).search([Query("q", "nghỉ phép")], 3).hits(0)
     assert [hit.cid for hit in hits] == ["a", "c"]
 
 
