@@ -60,21 +60,31 @@ def training_pipeline(config: Config, production: str) -> None:
     shared = shared_layers(bi)
     vectors = embed_corpus(dataset, encoder, shared, **compute)
     untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute)
-    bi_report, first_stage = tracked(evaluate_bi_encoder, experiment)(
+    bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, experiment)(
         dataset, encoder, vectors, untouched, bi_training, untrained, config.search, measured, seed, **compute
     )
     negatives = mine_negatives(dataset, encoder, vectors, config.mining, seed, **compute)
     reranker, cross_training = tracked(train_cross_encoder, experiment)(
         dataset, encoder, negatives, cross, base_inputs(cross.base), seed, **compute
     )
-    retriever, cross_report, test_runs = tracked(evaluate_cross_encoder, experiment)(
-        dataset, encoder, reranker, vectors, first_stage, cross_training, config.search, measured, seed, **compute
+    retriever, cross_report, test_runs, validation_runs = tracked(evaluate_cross_encoder, experiment)(
+        dataset,
+        encoder,
+        reranker,
+        vectors,
+        first_stage,
+        first_validation,
+        cross_training,
+        config.search,
+        measured,
+        seed,
+        **compute,
     )
     decision = tracked(gate_retriever, experiment)(test_runs, config.gates, measured, production, seed)
     made = register_versions(
         encoder, reranker, retriever, test_runs, bi_report, cross_report, bi_training, cross_training, decision
     )
-    notify_result(test_runs, decision, made, measured, seed)
+    notify_result(test_runs, validation_runs, decision, made, measured, seed)
 
 
 def run(config: Config, cache: bool) -> Outcome:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrieval.config import EvaluationConfig, SearchConfig
+from retrieval.config import SearchConfig
 from retrieval.data.fields import hides_titles
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Evaluation, evaluate
-from retrieval.evaluation.summary import HEADLINE_CUTOFFS, summary_table
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.reranker import CrossEncoder
-from retrieval.records import Dataset, Decision, Query, Run, qrels_of
+from retrieval.records import Dataset, Query, Run, qrels_of
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import CorpusVectors, embed_queries
+from retrieval.search.rerank import blend
 from retrieval.search.retriever import Retriever, RetrieverSettings
 from retrieval.search.tuning import tune_first_stage, tune_reranking
 
@@ -53,11 +53,26 @@ class Assessment:
 
     Attributes:
         retriever: The one to keep: tuned on validation questions where there are any.
-        found: Every stage's run.
+        test: Every stage's run for the test queries.
+        validation: The same for the queries that chose the weights; without queries where there are none.
     """
 
     retriever: Retriever
-    found: JudgedRuns
+    test: JudgedRuns
+    validation: JudgedRuns
+
+
+@dataclass(frozen=True)
+class FirstStageAssessment:
+    """What BM25, both encoders and their mixes found.
+
+    Attributes:
+        test: Runs for the test queries.
+        validation: Runs for the validation queries.
+    """
+
+    test: JudgedRuns
+    validation: JudgedRuns
 
 
 def assess(
@@ -87,23 +102,28 @@ def assess(
     Raises:
         EvaluationError: If there are no test queries.
     """
-    validation = _grouped(held_out(dataset, "validation", title_queries, seed))
-    test = _grouped(held_out(dataset, "test", title_queries, seed))
+    validation = grouped(held_out(dataset, "validation", title_queries, seed))
+    test = grouped(held_out(dataset, "test", title_queries, seed))
     if not test:
         raise EvaluationError("no test queries; give test questions or lower data.train_share + data.validation_share")
     tuned: dict[str, Retriever] = {}
-    found: list[Mapping[str, Run]] = []
+    found: dict[str, list[Mapping[str, Run]]] = {"validation": [], "test": []}
     for group, label in GROUPS.items():
         if group not in test and group not in validation:
             continue
         settings = RetrieverSettings.of(config, titles=group == "questions")
         retriever = Retriever.build(dataset.corpus, bi_encoder, cross_encoder, vectors, settings, runtime)
-        tuned[group] = tune(retriever, validation.get(group, []), config, f"validate {label}")
+        tuned[group], runs = tune(retriever, validation.get(group, []), config, f"validate {label}")
+        found["validation"] += [runs] if runs else []
         if group in test:
-            found.append(tuned[group].runs(test[group], f"test {label}" if cross_encoder else None))
-    queries = tuple(query for group in GROUPS for query in test.get(group, []))
-    runs = tuple(joined([runs[stage] for runs in found]) for stage in found[0])
-    return Assessment(_kept(tuned, dataset), JudgedRuns(queries, runs))
+            found["test"].append(tuned[group].runs(test[group], f"test {label}" if cross_encoder else None))
+    return Assessment(_kept(tuned, dataset), _judged(test, found["test"]), _judged(validation, found["validation"]))
+
+
+def _judged(queries: Mapping[str, Sequence[Query]], found: Sequence[Mapping[str, Run]]) -> JudgedRuns:
+    """Runs of all groups, one after another in the order of `GROUPS`."""
+    together = tuple(query for group in GROUPS for query in queries.get(group, []))
+    return JudgedRuns(together, tuple(joined([runs[stage] for runs in found]) for stage in (found[0] if found else ())))
 
 
 def assess_first_stage(
@@ -114,8 +134,8 @@ def assess_first_stage(
     title_queries: int,
     seed: int,
     runtime: Runtime,
-) -> JudgedRuns:
-    """The test queries' runs of BM25, the untouched encoder, their best mix, the trained encoder and its hybrid.
+) -> FirstStageAssessment:
+    """Runs of BM25, the untouched encoder, their best mix, the trained encoder and its hybrid.
 
     Args:
         dataset: Split, cut and segmented.
@@ -127,13 +147,28 @@ def assess_first_stage(
         runtime: Where to compute.
     """
     after, before = (
-        assess(dataset, encoder, None, vectors, config, title_queries, seed, runtime).found
+        assess(dataset, encoder, None, vectors, config, title_queries, seed, runtime)
         for encoder, vectors in (trained, untouched)
     )
+    return FirstStageAssessment(_compared(before.test, after.test), _compared(before.validation, after.validation))
+
+
+def _compared(before: JudgedRuns, after: JudgedRuns) -> JudgedRuns:
+    """First-stage runs of two encoders side by side, under names that tell them apart."""
+    if not after.runs:
+        return after
     bm25, plain, mix = before.runs
     _, dense, hybrid = after.runs
     runs = (bm25, replace(plain, name="untouched"), replace(mix, name="mix"), replace(dense, name="trained"), hybrid)
     return JudgedRuns(after.queries, runs)
+
+
+def with_reranked(first_stage: JudgedRuns, found: JudgedRuns) -> JudgedRuns:
+    """The runs of the same queries side by side: the baselines, the retriever's own first stage, reranked."""
+    own = {run.name: run for run in found.runs if run.name != "dense"}
+    names = dict.fromkeys([*(run.name for run in first_stage.runs), *own])
+    of_first = {run.name: run for run in first_stage.runs}
+    return JudgedRuns(found.queries, tuple(own.get(name) or of_first[name] for name in names))
 
 
 def production_evaluation(found: JudgedRuns, cutoffs: Sequence[int]) -> Evaluation:
@@ -141,36 +176,23 @@ def production_evaluation(found: JudgedRuns, cutoffs: Sequence[int]) -> Evaluati
     return evaluate(found.runs[-1], qrels_of(found.queries), cutoffs)
 
 
-def summary_text(
-    found: JudgedRuns, decision: Decision, versions: Mapping[str, str], config: EvaluationConfig, seed: int
-) -> str:
-    """What a person reads at the end of a training: a table for each kind of query, the verdict and the versions."""
-    parts = []
-    cutoffs = sorted({*config.cutoffs, *HEADLINE_CUTOFFS})
-    evaluations = found.evaluations(cutoffs)
-    for group, queries in _grouped(found.queries).items():
-        chosen = [evaluation.select([query.qid for query in queries]) for evaluation in evaluations.values()]
-        table = summary_table(chosen, config.bootstrap_samples, seed)
-        parts.append(f"Test, {GROUPS[group]}\n{table}")
-    verdict = "passed" if decision.passed else "refused"
-    parts.append("\n".join([f"Gate: {verdict}", *(f"  - {reason}" for reason in decision.reasons)]))
-    made = [f"  {name} {version}" for name, version in versions.items() if name.startswith("legal-")]
-    stage = "staging" if versions.get("staged") == "yes" else "not staged"
-    parts.append("\n".join([f"Versions ({stage})", *made]))
-    return "\n\n".join(parts)
-
-
-def tune(retriever: Retriever, queries: Sequence[Query], config: SearchConfig, label: str) -> Retriever:
-    """The retriever with its weights chosen on these queries; as it was where there are none."""
+def tune(
+    retriever: Retriever, queries: Sequence[Query], config: SearchConfig, label: str
+) -> tuple[Retriever, dict[str, Run]]:
+    """The retriever with its weights chosen on these queries, and its runs of them; as it was where there are none."""
     if not queries:
-        return retriever
+        return retriever, {}
     vectors = embed_queries(retriever.bi_encoder, list(queries), retriever.runtime)
     retriever = tune_first_stage(retriever, queries, vectors, config)
-    if retriever.cross_encoder is None:
-        return retriever
     stage = retriever.first_stage(queries, vectors)
+    runs = {"bm25": stage.bm25, "dense": stage.dense, "hybrid": stage.hybrid}
+    if retriever.cross_encoder is None:
+        return retriever, runs
     logits = retriever.logits(queries, stage, max(config.rerank_depths), label)
-    return tune_reranking(retriever, queries, stage, logits, config)
+    retriever = tune_reranking(retriever, queries, stage, logits, config)
+    settings = retriever.settings
+    reranked = blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
+    return retriever, {**runs, "reranked": reranked}
 
 
 def held_out(dataset: Dataset, split: str, title_queries: int, seed: int) -> list[Query]:
@@ -193,7 +215,8 @@ def joined(runs: Sequence[Run]) -> Run:
     return Run(runs[0].name, qids, runs[0].cids, np.concatenate(rows), np.concatenate(scores))
 
 
-def _grouped(queries: Sequence[Query]) -> dict[str, list[Query]]:
+def grouped(queries: Sequence[Query]) -> dict[str, list[Query]]:
+    """Queries by the kind of `GROUPS` they belong to."""
     groups: dict[str, list[Query]] = {}
     for query in queries:
         groups.setdefault("titles" if hides_titles(query) else "questions", []).append(query)

@@ -30,7 +30,11 @@ def evaluate_bi_encoder(
     seed: int,
     precision: str,
     threads: int,
-) -> tuple[Annotated[Report, "bi_encoder_report"], Annotated[JudgedRuns, "first_stage_runs"]]:
+) -> tuple[
+    Annotated[Report, "bi_encoder_report"],
+    Annotated[JudgedRuns, "first_stage_runs"],
+    Annotated[JudgedRuns, "first_stage_validation_runs"],
+]:
     """Measure and report.
 
     Args:
@@ -51,10 +55,10 @@ def evaluate_bi_encoder(
     found = assess_first_stage(
         dataset, (bi_encoder, vectors), untouched, search, config.reranked_queries, seed, runtime
     )
-    shown = found.select("bm25", "untouched", "mix", "trained")
+    shown = found.test.select("bm25", "untouched", "mix", "trained")
     extra = Extra(losses={"bi-encoder": training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)
     folder = report_folder("bi-encoder")
     report = write_report(folder, "Bi-encoder", shown.runs, shown.queries, dataset.corpus, config, extra)
     tracking.log_metrics({f"test/{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
     tracking.log_folder(folder, "bi-encoder")
-    return report, found
+    return report, found.test, found.validation

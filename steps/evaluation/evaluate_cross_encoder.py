@@ -7,7 +7,7 @@ from typing import Annotated
 from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
-from retrieval.assessment import JudgedRuns, assess
+from retrieval.assessment import JudgedRuns, assess, with_reranked
 from retrieval.config import EvaluationConfig, SearchConfig
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.evaluation.reranking import evaluate_reranking
@@ -30,6 +30,7 @@ def evaluate_cross_encoder(
     cross_encoder: CrossEncoder,
     vectors: CorpusVectors,
     first_stage_runs: JudgedRuns,
+    first_stage_validation_runs: JudgedRuns,
     training: TrainingReport,
     search: SearchConfig,
     config: EvaluationConfig,
@@ -40,6 +41,7 @@ def evaluate_cross_encoder(
     Annotated[Retriever, ArtifactConfig(name="retriever", artifact_type=ArtifactType.MODEL)],
     Annotated[Report, "cross_encoder_report"],
     Annotated[JudgedRuns, "test_runs"],
+    Annotated[JudgedRuns, "validation_runs"],
 ]:
     """Build, tune, measure and report.
 
@@ -49,6 +51,7 @@ def evaluate_cross_encoder(
         cross_encoder: Reranker.
         vectors: Made by the first stage.
         first_stage_runs: Of the same test queries, with the baselines.
+        first_stage_validation_runs: Of the same validation queries, with the baselines.
         training: Its loss curve is shown.
         search: Weights and depths to try on validation.
         config: What is measured.
@@ -58,9 +61,8 @@ def evaluate_cross_encoder(
     """
     runtime = choose_runtime(precision, threads)
     assessment = assess(dataset, bi_encoder, cross_encoder, vectors, search, config.reranked_queries, seed, runtime)
-    runs = {run.name: run for run in (*first_stage_runs.runs, *assessment.found.runs)}
-    names = ("bm25", "untouched", "mix", "trained", "hybrid", "reranked")
-    found = JudgedRuns(assessment.found.queries, tuple(runs[name] for name in names))
+    found = with_reranked(first_stage_runs, assessment.test)
+    runs = {run.name: run for run in found.runs}
     extra = Extra(
         reranking=evaluate_reranking(runs["hybrid"], runs["reranked"], qrels_of(found.queries)),
         losses={"cross-encoder": training.losses},
@@ -71,4 +73,5 @@ def evaluate_cross_encoder(
     report = write_report(folder, "Retriever", found.runs, found.queries, dataset.corpus, config, extra)
     tracking.log_metrics({f"test/{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
     tracking.log_folder(folder, "cross-encoder")
-    return assessment.retriever, report, found
+    validated = with_reranked(first_stage_validation_runs, assessment.validation)
+    return assessment.retriever, report, found, validated

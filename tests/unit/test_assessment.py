@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.assessment import JudgedRuns, held_out, joined
-from retrieval.records import Article, Corpus, Dataset, Query, Run
+from retrieval.assessment import JudgedRuns, held_out, joined, with_reranked
+from retrieval.config import EvaluationConfig
+from retrieval.records import Article, Corpus, Dataset, Decision, Query, Run
+from retrieval.training_summary import summary_text
 
 CIDS = ("a", "b")
 
@@ -37,3 +39,23 @@ def test_held_out_cuts_only_queries_made_from_titles_and_always_the_same() -> No
     assert [query.source for query in chosen] == ["title"] * 5 + ["natural"] * 3
     assert chosen == held_out(dataset, "test", 5, seed=1)
     assert len(held_out(dataset, "test", 0, seed=1)) == 23
+
+
+def test_runs_side_by_side_keep_the_baselines_and_take_the_retrievers_own_first_stage() -> None:
+    queries = (Query("q1", "?", ("a",)),)
+    first = JudgedRuns(queries, tuple(run(name, "q1", [0, 1], [2.0, 1.0]) for name in ("mix", "hybrid")))
+    own = JudgedRuns(queries, tuple(run(name, "q1", [1, 0], [2.0, 1.0]) for name in ("dense", "hybrid", "reranked")))
+    together = with_reranked(first, own)
+    assert [one.name for one in together.runs] == ["mix", "hybrid", "reranked"]
+    assert together.runs[1].rows.tolist() == [[1, 0]]
+
+
+def test_summary_tells_the_lead_over_the_mix_on_test_and_validation() -> None:
+    def found(best: list[int]) -> JudgedRuns:
+        runs = (run("mix", "q1", [1, 0], [2.0, 1.0]), run("reranked", "q1", best, [2.0, 1.0]))
+        return JudgedRuns((Query("q1", "?", ("a",), source="natural"),), runs)
+
+    config = EvaluationConfig(bootstrap_samples=50)
+    text = summary_text(found([0, 1]), found([1, 0]), Decision("legal-retriever", True, ()), {}, config, seed=0)
+    assert "reranked - mix, MRR@10: +0.500 [+0.500, +0.500] on test" in text
+    assert "reranked - mix, MRR@10: +0.000 [+0.000, +0.000] on validation" in text
