@@ -146,12 +146,27 @@ class CrossEncoderConfig(Section):
 
     base: str = Field("bi-encoder", description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
+    separate_layers: Count = Field(
+        0,
+        description="Lowest layers that read query and passage apart, so that their output can be kept; 0: none."
+        " They must be frozen (training.freeze_layers).",
+    )
     pooling: Literal["mean", "cls", "max"] | None = None
     max_tokens: Positive = Field(256, description="Query and passage together.")
     max_query_tokens: Positive = 64
     positive_weight: Annotated[float, Field(gt=0)] = Field(1.0, description="Weight of a relevant pair in the loss.")
     training_queries: Count = Field(0, description="Training queries used, drawn by seed; 0 takes all.")
     training: TrainingConfig = TrainingConfig(epochs=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> CrossEncoderConfig:
+        frozen = self.training.freeze_layers if self.training.freeze_embeddings else 0
+        if self.separate_layers > frozen:
+            raise ValueError(
+                f"cross_encoder.separate_layers {self.separate_layers} is above the {frozen} frozen layers, and layers"
+                " that learn cannot be kept; set cross_encoder.training.freeze_layers to it"
+            )
+        return self
 
 
 class SearchConfig(Section):

@@ -1,4 +1,4 @@
-"""What steps leave on this disk for later ones: checkpoints of an interrupted training, and frozen layers' output."""
+"""Where an interrupted training goes on: a folder for each configuration, dropped once the step is through."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from pydantic import BaseModel
 from steps.library_step import CODE_VARIABLE
 
 CHECKPOINTS = Path(".cache/checkpoints")
-HIDDEN_STATES = Path(".cache/hidden-states")
-"""Token vectors of the corpus after the frozen layers; where a step does not find them, it makes them again."""
 
 
 @contextmanager

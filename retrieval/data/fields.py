@@ -35,10 +35,10 @@ def title_texts(corpus: Corpus, kind: TextKind) -> list[str]:
     return list(corpus.segmented_titles) if kind == "segmented" else [article.title for article in corpus.articles]
 
 
-def reranker_text(corpus: Corpus, passage_row: int, titles: bool, kind: TextKind) -> str:
-    """What the reranker reads of one passage: its article's title on a line of its own, then the passage."""
+def reranker_document(corpus: Corpus, passage_row: int, titles: bool, kind: TextKind) -> tuple[str, ...]:
+    """What the reranker reads of one passage: its article's title, where it is shown, and the passage."""
     passage = corpus.passages[passage_row]
     row = int(corpus.article_rows[passage_row])
     text = passage.segmented if kind == "segmented" else passage.text
     title = corpus.segmented_titles[row] if kind == "segmented" else corpus.articles[row].title
-    return f"{title}\n{text}" if titles and title else text
+    return (title, text) if titles and title else (text,)

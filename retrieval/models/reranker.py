@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,8 +15,11 @@ from torch import Tensor, nn
 
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
+from retrieval.models.batching import pad
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import HiddenStates, Reader, run_rows
+from retrieval.models.late_join import ApartRow, InteractionHead, LateJoin
+from retrieval.models.pair import Pair, joined_text
 from retrieval.models.pooling import pool
 from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.settings import ModelSettings
@@ -56,7 +59,8 @@ class DenseHead(nn.Module):
         return logits.squeeze(-1)
 
 
-_HEADS: dict[str, type[LinearHead] | type[DenseHead]] = {"linear": LinearHead, "dense": DenseHead}
+Head: TypeAlias = LinearHead | DenseHead | InteractionHead
+_HEADS: dict[str, type[Head]] = {"linear": LinearHead, "dense": DenseHead, "interaction": InteractionHead}
 
 
 class CrossEncoder(nn.Module):
@@ -64,19 +68,19 @@ class CrossEncoder(nn.Module):
 
     Attributes:
         backbone: A ``transformers`` encoder without pooler.
-        head: `LinearHead` or `DenseHead`.
+        head: `LinearHead`, `DenseHead` or, where lower layers read the texts apart, `InteractionHead`.
         tokenizer: Its tokenizer.
         settings: How pairs are read; ``max_tokens`` is the longest pair.
+        late: Reads pairs whose lower layers read the texts apart; None where all layers read them together.
     """
 
-    def __init__(
-        self, backbone: nn.Module, head: LinearHead | DenseHead, tokenizer: TextTokenizer, settings: ModelSettings
-    ) -> None:
+    def __init__(self, backbone: nn.Module, head: Head, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.tokenizer = tokenizer
         self.settings = settings
+        self.late = LateJoin(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
@@ -90,7 +94,12 @@ class CrossEncoder(nn.Module):
 
         Returns:
             (B,) float32 logits.
+
+        Raises:
+            ModelError: If lower layers read the texts apart; `logits` takes such rows.
         """
+        if self.late:
+            raise ModelError("this cross-encoder reads query and passage apart first; give its rows to logits")
         if token_type_ids is None:
             token_type_ids = self.tokenizer.token_types(input_ids)
         output = self.backbone(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
@@ -102,24 +111,37 @@ class CrossEncoder(nn.Module):
             logits: Tensor = self.head(pooled.float())
         return logits
 
-    def tokenize(self, pairs: Sequence[tuple[str, str]]) -> list[list[int]]:
-        """Token ids of (query, passage) pairs, special tokens included."""
+    def tokenize(self, pairs: Sequence[Pair]) -> list[list[int]] | list[ApartRow]:
+        """Rows of (query, document) pairs, special tokens included; a row's length is its tokens."""
+        return self.late.rows(pairs) if self.late else self._together(pairs)
+
+    def _together(self, pairs: Sequence[Pair]) -> list[list[int]]:
         settings = self.settings
         queries = [settings.query_prefix + query for query, _ in pairs]
-        passages = [settings.passage_prefix + passage for _, passage in pairs]
+        passages = [settings.passage_prefix + joined_text(document) for _, document in pairs]
         return self.tokenizer.encode_pairs(queries, passages, settings.max_tokens, settings.max_query_tokens)
 
-    def score(
-        self, pairs: Sequence[tuple[str, str]], runtime: Runtime, label: str | None = None
-    ) -> NDArray[np.float32]:
-        """(N,) float32 logits of N (query, passage) pairs, in order; a progress bar where a label is given."""
+    def logits(self, rows: Sequence[Any], runtime: Runtime) -> Tensor:
+        """(B,) float32 logits of rows that `tokenize` gave, with gradients."""
+        if self.late:
+            return self.late.logits(rows, runtime)
+        ids, mask = pad(rows, self.tokenizer.pad_id)
+        full = None if bool(mask.all()) else mask.to(runtime.device)
+        with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
+            logits: Tensor = self(ids.to(runtime.device), full)
+        return logits
+
+    def score(self, pairs: Sequence[Pair], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(N,) float32 logits of N (query, document) pairs, in order; a progress bar where a label is given."""
+        self.head.to(runtime.device)
+        if self.late:
+            return self.late.score(pairs, runtime, label)
 
         def finish(states: HiddenStates) -> Tensor:
             return self.finish(states.pool(self.settings.pooling)).unsqueeze(-1)
 
-        self.head.to(runtime.device)
         reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
-        return run_rows(reader, self.tokenize(pairs), runtime, label)[:, 0]
+        return run_rows(reader, self._together(pairs), runtime, label)[:, 0]
 
     def save(self, folder: Path) -> None:
         """Write the model as a plain folder, whole or not at all; `load_cross_encoder` reads it."""
@@ -146,7 +168,7 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
 
     Args:
         config: ``base`` ``bi-encoder`` starts from a copy of ``bi_encoder`` with a fresh linear head; any other base
-            keeps its own head where it has one.
+            keeps its own head where it has one. With ``separate_layers`` the head is a fresh `InteractionHead`.
         bi_encoder: The encoder to start from; it is not changed.
 
     Raises:
@@ -160,6 +182,8 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
             f"{config.base} reads at most {settings.max_tokens} tokens, but {config.max_tokens} are configured;"
             " lower cross_encoder.max_tokens"
         )
+    if config.separate_layers:
+        return _joined_late(found, config)
     head = _read_head(found, config.base) if found.head else LinearHead(settings.dimension)
     settings = replace(
         settings,
@@ -174,6 +198,27 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
         head="linear" if isinstance(head, LinearHead) else "dense",
     )
     return CrossEncoder(found.backbone, head, found.tokenizer, settings)
+
+
+def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
+    """A cross-encoder whose lowest layers read texts as the encoder it comes from does: prefixes and lengths stay."""
+    backbone: Any = found.backbone
+    layers = len(backbone.encoder.layer)
+    if config.separate_layers >= layers:
+        raise ConfigError(
+            f"cross_encoder.separate_layers: got {config.separate_layers}, but the base has {layers} layers and one at"
+            " least must read query and passage together; lower it"
+        )
+    settings = replace(
+        found.settings,
+        kind="cross-encoder",
+        normalize=False,
+        max_query_tokens=config.max_query_tokens,
+        max_tokens=config.max_tokens,
+        head="interaction",
+        separate_layers=config.separate_layers,
+    )
+    return CrossEncoder(found.backbone, InteractionHead(settings.dimension), found.tokenizer, settings)
 
 
 def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
@@ -191,11 +236,12 @@ def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
     return Pretrained(backbone.eval(), bi_encoder.tokenizer, bi_encoder.settings, {})
 
 
-def _read_head(found: Pretrained, name: str) -> LinearHead | DenseHead:
+def _read_head(found: Pretrained, name: str) -> Head:
     labels = found.head["out.weight"].shape[0]
     if labels != 1:
         raise ModelError(f"{name}: its head gives {labels} labels; a reranker needs a head with one")
-    kind = "dense" if "dense.weight" in found.head else "linear"
+    marks = {"dense.weight": "dense", "shares": "interaction"}
+    kind = next((kind for mark, kind in marks.items() if mark in found.head), "linear")
     head = _HEADS[kind](found.settings.dimension)
     try:
         head.load_state_dict(found.head)

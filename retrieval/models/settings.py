@@ -18,7 +18,7 @@ _CHOICES = {
     "kind": ("bi-encoder", "cross-encoder"),
     "pooling": ("mean", "cls", "max"),
     "text_kind": ("text", "segmented"),
-    "head": ("", "linear", "dense"),
+    "head": ("", "linear", "dense", "interaction"),
 }
 
 
@@ -41,7 +41,8 @@ class ModelSettings:
         training_run_id: Tracker id of the run that trained it; empty for an untouched base.
         data_version: Fingerprint of the dataset it was trained on.
         head: Cross-encoder only: ``linear`` on the pooled vector, or ``dense`` (tanh layer, then linear, on the
-            first token, as in ``RobertaForSequenceClassification``).
+            first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`late_join.InteractionHead`).
+        separate_layers: Cross-encoder only: lowest layers that read query and passage apart; 0 reads them together.
     """
 
     kind: Literal["bi-encoder", "cross-encoder"] = "bi-encoder"
@@ -57,7 +58,8 @@ class ModelSettings:
     dimension: int = 0
     training_run_id: str = ""
     data_version: str = ""
-    head: Literal["", "linear", "dense"] = ""
+    head: Literal["", "linear", "dense", "interaction"] = ""
+    separate_layers: int = 0
 
     def save(self, folder: Path) -> None:
         """Write ``retriever.json`` into ``folder``."""

@@ -33,6 +33,9 @@ _HEAD_NAMES = {
     "head.dense.bias": "dense.bias",
     "head.out.weight": "out.weight",
     "head.out.bias": "out.bias",
+    "head.shares": "shares",
+    "head.center": "center",
+    "head.spread": "spread",
 }
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.config import MiningConfig
-from retrieval.data.fields import TextKind, hides_titles, reranker_text
+from retrieval.data.fields import TextKind, hides_titles, reranker_document
 from retrieval.models.encoder import BiEncoder
+from retrieval.models.pair import Document
 from retrieval.records import Dataset, Query
 from retrieval.runtime import Runtime
 from retrieval.search.dense import DenseIndex
@@ -35,15 +36,15 @@ class HardNegatives:
     passage_rows: Mapping[str, Mapping[str, int]]
 
 
-def passage_reader(negatives: HardNegatives, dataset: Dataset, kind: TextKind) -> Callable[[str, str], str]:
+def passage_reader(negatives: HardNegatives, dataset: Dataset, kind: TextKind) -> Callable[[str, str], Document]:
     """What the reranker reads of an article for a query, from query id and article id.
 
-    The article's title stands above the passage, unless the query was made from titles.
+    The article's title comes before the passage, unless the query was made from titles.
     """
     hidden = {query.qid: hides_titles(query) for query in dataset.queries}
 
-    def passage_of(qid: str, cid: str) -> str:
-        return reranker_text(dataset.corpus, negatives.passage_rows[qid][cid], not hidden[qid], kind)
+    def passage_of(qid: str, cid: str) -> Document:
+        return reranker_document(dataset.corpus, negatives.passage_rows[qid][cid], not hidden[qid], kind)
 
     return passage_of
 

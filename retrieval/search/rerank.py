@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.data.fields import query_texts, reranker_text
+from retrieval.data.fields import query_texts, reranker_document
 from retrieval.models.reranker import CrossEncoder
 from retrieval.records import Corpus, Query, Run
 from retrieval.runtime import Runtime
@@ -44,7 +44,7 @@ def reranker_logits(
     kind = reranker.settings.text_kind
     texts = query_texts(queries, kind)
     positions = np.argwhere(passages >= 0)
-    pairs = [(texts[q], reranker_text(corpus, int(passages[q, rank]), titles, kind)) for q, rank in positions]
+    pairs = [(texts[q], reranker_document(corpus, int(passages[q, rank]), titles, kind)) for q, rank in positions]
     logits = np.full((len(run.qids), passages.shape[1]), np.nan, dtype=np.float32)
     if pairs:
         logits[positions[:, 0], positions[:, 1]] = reranker.score(pairs, runtime, label=label)

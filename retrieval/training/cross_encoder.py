@@ -12,16 +12,20 @@ import torch
 from retrieval.config import CrossEncoderConfig
 from retrieval.data.fields import query_texts
 from retrieval.errors import TrainingError
+from retrieval.models.late_join import LateJoin
 from retrieval.models.losses import binary_cross_entropy
+from retrieval.models.pair import Document, Pair
 from retrieval.models.reranker import CrossEncoder
+from retrieval.models.split import TokenStates
 from retrieval.records import Dataset, Query
 from retrieval.runtime import Runtime
 from retrieval.training.batches import compact_batches, content_fingerprint, generator, shuffled_groups
-from retrieval.training.bi_encoder import padded_rows, pass_overhead_tokens
-from retrieval.training.loop import Log, TrainingReport, fit, forward_precision
+from retrieval.training.bi_encoder import pass_overhead_tokens
+from retrieval.training.loop import Log, TrainingReport, fit
 from retrieval.training.validation import candidates_mrr, candidates_of, validation_queries
 
-PassageOf = Callable[[str, str], str]
+_CALIBRATION_BATCHES = 6
+PassageOf = Callable[[str, str], Document]
 """What the reranker reads of an article for a query, from query id and article id."""
 
 
@@ -30,11 +34,11 @@ class PairBatch:
     """Pairs of one optimiser step.
 
     Attributes:
-        pairs: N of (query, passage).
+        pairs: N of query and document.
         labels: N, 1.0 for a relevant pair and 0.0 for another.
     """
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[Pair, ...]
     labels: tuple[float, ...]
 
 
@@ -111,10 +115,8 @@ class CrossEncoderTask:
         passes = compact_batches(lengths, self.config.training.token_budget, pass_overhead_tokens(self.runtime))
         total = 0.0
         for one in passes:
-            ids, mask = padded_rows([rows[row] for row in one], self.model.tokenizer.pad_id, self.runtime.device)
             labels = torch.tensor([batch.labels[row] for row in one], device=self.runtime.device)
-            with forward_precision(self.runtime):
-                logits = self.model(ids, mask)  # (n,)
+            logits = self.model.logits([rows[row] for row in one], self.runtime)  # (n,)
             loss = binary_cross_entropy(logits, labels, self.config.positive_weight) * (len(one) / len(rows))
             torch.autograd.backward(loss)
             total += float(loss.detach())
@@ -131,6 +133,7 @@ def train_cross_encoder(
     checkpoint_folder: Path,
     log: Log,
     passage_of: PassageOf,
+    states: TokenStates | None = None,
 ) -> TrainingReport:
     """Train a reranker in place on mined pairs; it ends with its best epoch's weights.
 
@@ -145,6 +148,7 @@ def train_cross_encoder(
         checkpoint_folder: Belongs to this training alone; a run killed here resumes from it.
         log: Receives metrics.
         passage_of: What the reranker reads of an article for a query.
+        states: The corpus after the layers that read texts apart (`search.embedding.corpus_states`), where known.
 
     Raises:
         TrainingError: If no training query has mined negatives, or the loss is no longer finite.
@@ -162,8 +166,19 @@ def train_cross_encoder(
     texts = query_texts(queries, kind)
     plan = PairPlan(queries, texts, negatives, passage_of, config.training.batch_queries, seed)
     task = CrossEncoderTask(reranker, plan, config, runtime)
+    if reranker.late:
+        _read_apart(reranker.late, plan, config.training.epochs, states, runtime)
     validate = candidate_validation(reranker, dataset, config, negatives, seed, runtime, passage_of)
     return fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
+
+
+def _read_apart(late: LateJoin, plan: PairPlan, epochs: int, states: TokenStates | None, runtime: Runtime) -> None:
+    """Run the lower layers over every text of the training, and let the head see how far its features spread."""
+    late.states = (states,) if states else ()
+    batches = [late.rows(batch.pairs) for epoch in range(epochs) for batch in plan.batches(epoch)]
+    late.know([row for batch in batches for row in batch], runtime)
+    with torch.no_grad():
+        late.head.calibrate([late.joined(batch, runtime) for batch in batches[:_CALIBRATION_BATCHES]])
 
 
 def candidate_validation(

@@ -10,7 +10,7 @@ from retrieval.records import Corpus, Dataset
 from retrieval.runtime import Runtime, choose_runtime
 from retrieval.search.embedding import CorpusVectors, corpus_states
 from retrieval.search.embedding import embed_corpus as embed
-from steps.checkpoints import HIDDEN_STATES
+from steps.hidden_states import HIDDEN_STATES
 from steps.library_step import library_step
 
 

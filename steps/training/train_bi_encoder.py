@@ -16,7 +16,8 @@ from retrieval.runtime import choose_runtime
 from retrieval.training.bi_encoder import train_bi_encoder as train
 from retrieval.training.loop import TrainingReport
 from steps import tracking
-from steps.checkpoints import HIDDEN_STATES, checkpoint_folder
+from steps.checkpoints import checkpoint_folder
+from steps.hidden_states import HIDDEN_STATES
 from steps.library_step import library_step
 
 

@@ -19,6 +19,7 @@ from retrieval.training.cross_encoder import train_cross_encoder as train
 from retrieval.training.loop import TrainingReport
 from steps import tracking
 from steps.checkpoints import checkpoint_folder
+from steps.hidden_states import known_states
 from steps.library_step import library_step
 
 
@@ -52,9 +53,10 @@ def train_cross_encoder(
     tracking.log_config("cross_encoder", config)
     data_version = fingerprint(dataset)
     reranker = cross_encoder_from(config, bi_encoder)
+    states = known_states(reranker, bi_encoder, dataset, runtime)
     reader = passage_reader(negatives, dataset, reranker.settings.text_kind)
     with checkpoint_folder("cross-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
         log = tracking.log_metric("cross_encoder")
-        report = train(reranker, dataset, config, negatives.cids, seed, runtime, folder, log, reader)
+        report = train(reranker, dataset, config, negatives.cids, seed, runtime, folder, log, reader, states)
     reranker.settings = replace(reranker.settings, training_run_id=tracking.run_id(), data_version=data_version)
     return reranker, report

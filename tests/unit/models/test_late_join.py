@@ -1,0 +1,144 @@
+"""Pairs read apart below and together above: the masked whole model, kept texts, the head's features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from retrieval.config import CrossEncoderConfig, TrainingConfig
+from retrieval.errors import ConfigError, ModelError
+from retrieval.models import late_join
+from retrieval.models.late_join import InteractionHead
+from retrieval.models.reranker import cross_encoder_from, load_cross_encoder
+from retrieval.models.split import read_lower_layers
+
+FROZEN = TrainingConfig(epochs=1, freeze_layers=2)
+CONFIG = CrossEncoderConfig(separate_layers=2, max_tokens=40, max_query_tokens=12, training=FROZEN)
+PAIRS = [
+    ("nghỉ phép", ("nghỉ hằng năm", "người lao động được nghỉ hằng năm")),
+    ("thời hiệu thừa kế", "thời hiệu chia di sản"),
+    ("nghỉ phép", ("", "hợp đồng vô hiệu")),
+]
+
+
+@pytest.fixture
+def reranker(encoder):
+    made = cross_encoder_from(CONFIG, encoder)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():  # fresh weights are so small that every pair would score the same
+        for parameter in made.backbone.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(std=0.3, generator=generator)
+    rows = made.tokenize(PAIRS)
+    return made, rows
+
+
+def by_hand(reranker, row):
+    """Each text through the lower layers by itself, then all tokens through the upper ones, one pair at a time."""
+    backbone, apart = reranker.backbone, reranker.settings.separate_layers
+    parts = []
+    for text in (row.query, *row.passage):
+        hidden = backbone.embeddings(input_ids=torch.tensor([text]))
+        for layer in backbone.encoder.layer[:apart]:
+            hidden = layer(hidden)
+        parts.append(hidden[0])
+    parts[-1] = parts[-1][: row.kept]
+    hidden = torch.cat(parts)[None]
+    for layer in backbone.encoder.layer[apart:]:
+        hidden = layer(hidden)
+    of_query = torch.arange(hidden.shape[1])[None] < len(row.query)
+    return reranker.head(hidden, of_query, ~of_query)
+
+
+def test_scores_are_those_of_each_pair_by_itself(reranker, runtime):
+    made, rows = reranker
+    with torch.no_grad():
+        expected = torch.cat([by_hand(made, row) for row in rows])
+    scores = made.score(PAIRS, runtime)
+    assert np.ptp(scores) > 0.05
+    np.testing.assert_allclose(scores, expected.numpy(), atol=5e-3)
+
+
+def test_training_logits_are_the_scores_and_only_upper_layers_and_head_learn(reranker, runtime):
+    made, rows = reranker
+    made.late.know(rows, runtime)
+    logits = made.logits(rows, runtime)
+    np.testing.assert_allclose(logits.detach().numpy(), made.score(PAIRS, runtime), atol=5e-3)
+    logits.sum().backward()
+    learnt = {name for name, parameter in made.named_parameters() if parameter.grad is not None}
+    assert learnt and all(name.startswith(("backbone.encoder.layer.2.", "head.")) for name in learnt)
+
+
+def test_texts_that_are_known_are_not_read_again(reranker, runtime, monkeypatch):
+    made, rows = reranker
+    texts = [text for row in rows for text in row.passage]
+    made.late.states = (read_lower_layers(made.backbone, texts, 2, runtime),)
+    expected = made.score(PAIRS, runtime)
+    read = []
+    plain = late_join.read_lower_layers
+    monkeypatch.setattr(
+        late_join, "read_lower_layers", lambda model, rows, *rest: read.extend(rows) or plain(model, rows, *rest)
+    )
+    np.testing.assert_array_equal(made.score(PAIRS, runtime), expected)
+    assert sorted(read) == sorted({row.query for row in rows})
+    assert len(made.late.states) == 1
+
+
+def test_a_model_without_a_packed_form_scores_the_same(reranker, runtime, monkeypatch):
+    made, _ = reranker
+    expected = made.score(PAIRS, runtime)
+    monkeypatch.setattr(late_join, "packed_encoder", lambda *_: None)
+    monkeypatch.setattr(late_join, "read_lower_layers", lambda *_: None)
+    np.testing.assert_allclose(made.score(PAIRS, runtime), expected, atol=5e-3)
+
+
+def test_a_long_pair_loses_the_end_of_its_last_text(reranker):
+    made, _ = reranker
+    (row,) = made.tokenize([("nghỉ phép", ("một tiêu đề", "hợp đồng " * 60))])
+    assert len(row) == 40 and row.kept < len(row.passage[-1])
+
+
+def test_a_saved_model_scores_the_same_and_remembers_where_texts_meet(reranker, runtime, tmp_path):
+    made, _ = reranker
+    with torch.no_grad():
+        made.head.shares.add_(0.25)
+        made.head.get_buffer("center").add_(0.1)
+    made.save(tmp_path / "model")
+    again = load_cross_encoder(tmp_path / "model")
+    assert (again.settings.head, again.settings.separate_layers) == ("interaction", 2)
+    np.testing.assert_array_equal(again.score(PAIRS, runtime), made.score(PAIRS, runtime))
+
+
+def test_calibration_centres_the_features_that_the_head_adds():
+    head = InteractionHead(8)
+    vectors = torch.randn(20, 6, 8, generator=torch.Generator().manual_seed(0))
+    of_query = (torch.arange(6) < 2).expand(20, 6)
+    head.calibrate([(vectors[:9], of_query[:9], ~of_query[:9]), (vectors[9:], of_query[9:], ~of_query[9:])])
+    unit = functional.normalize(vectors, dim=-1)
+    maxsim = (unit[:, :2] @ unit[:, 2:].transpose(1, 2)).amax(-1).mean(-1)
+    cosine = functional.cosine_similarity(vectors[:, :2].mean(1), vectors[:, 2:].mean(1))
+    both = torch.stack([cosine, maxsim], dim=-1)
+    torch.testing.assert_close(head.get_buffer("center"), both.mean(0))
+    torch.testing.assert_close(head.get_buffer("spread"), both.std(0))
+    with torch.no_grad():
+        head.out.weight.zero_()
+        logits = head(vectors, of_query, ~of_query)
+    torch.testing.assert_close(logits, -1.0 + ((both - both.mean(0)) / both.std(0)).sum(-1) * 0.7)
+
+
+def test_plain_rows_are_refused(reranker):
+    with pytest.raises(ModelError, match="give its rows to logits"):
+        reranker[0](torch.tensor([[0, 2]]))
+
+
+def test_one_layer_at_least_must_read_the_texts_together(encoder):
+    config = CrossEncoderConfig(separate_layers=3, max_tokens=40, training=TrainingConfig(freeze_layers=3))
+    with pytest.raises(ConfigError, match="has 3 layers"):
+        cross_encoder_from(config, encoder)
+
+
+def test_layers_that_learn_cannot_be_kept():
+    with pytest.raises(ValueError, match=r"set cross_encoder\.training\.freeze_layers"):
+        CrossEncoderConfig(separate_layers=2, training=TrainingConfig(freeze_layers=1))
