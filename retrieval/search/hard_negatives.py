@@ -17,6 +17,7 @@ from retrieval.runtime import Runtime
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.mining import gold_scores, mine_hard_negatives
+from retrieval.training.batches import draw_training_queries
 
 VALIDATION_CANDIDATES = 10
 """Best wrong articles of a validation query, whose reranking chooses the epoch."""
@@ -50,16 +51,23 @@ def passage_reader(negatives: HardNegatives, dataset: Dataset, kind: TextKind) -
 
 
 def mine_dataset(
-    dataset: Dataset, encoder: BiEncoder, vectors: CorpusVectors, config: MiningConfig, seed: int, runtime: Runtime
+    dataset: Dataset,
+    encoder: BiEncoder,
+    vectors: CorpusVectors,
+    config: MiningConfig,
+    training_queries: int,
+    seed: int,
+    runtime: Runtime,
 ) -> HardNegatives:
-    """Mine negatives of all training queries, and the candidates of all validation queries, from the dense ranking.
+    """Mine negatives of training queries, and the candidates of all validation queries, from the dense ranking.
 
     Args:
         dataset: Split and cut; queries without golds are passed over.
         encoder: Made the vectors.
         vectors: Of the dataset's corpus.
         config: Window, margins and way of sampling for the training queries.
-        seed: Of the random sampling.
+        training_queries: How many of them, drawn by seed; 0 takes all.
+        seed: Of the draw and of the random sampling.
         runtime: Where to compute.
     """
     index = DenseIndex.of(dataset.corpus, vectors.passages, vectors.titles)
@@ -68,6 +76,8 @@ def mine_dataset(
     rows: dict[str, dict[str, int]] = {}
     for split, window in (("train", config), ("validation", best)):
         queries = [query for query in dataset.select(split) if query.cids]
+        if split == "train":
+            queries = draw_training_queries(queries, training_queries, seed)
         if not queries or not window.negatives:
             continue
         encoded = embed_queries(encoder, queries, runtime)

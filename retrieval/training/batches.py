@@ -111,6 +111,14 @@ def shuffled_groups(items: Sequence[Item], size: int, seed: int, epoch: int) -> 
             yield [items[int(row)] for row in rows]
 
 
+def draw_training_queries(queries: Sequence[Query], count: int, seed: int) -> list[Query]:
+    """``count`` of the queries, drawn by seed and in their old order; all of them where ``count`` is 0 or too large."""
+    if not 0 < count < len(queries):
+        return list(queries)
+    drawn = generator(seed, 0, "training queries").permutation(len(queries))[:count]
+    return [queries[int(row)] for row in sorted(drawn)]
+
+
 def choose_passage(query: str, passages: Sequence[str], choice: PassageChoice, epoch: int) -> str:
     """The passage of a relevant article that stands for it in this epoch.
 

@@ -187,7 +187,7 @@ def train_bi_encoder(
         neighbours=config.neighbours,
         seed=seed,
     )
-    split = split_at_frozen_layers(encoder, dataset, config, runtime, states_folder)
+    split = split_at_frozen_layers(encoder, dataset, config, seed, runtime, states_folder)
     task = BiEncoderTask(encoder, plan, config, runtime, split)
     validate = pool_validation(split or encoder, dataset, config, seed, runtime)
     start = learning_weights(encoder, config.training) if config.trained_share < 1.0 else {}
@@ -203,7 +203,7 @@ def shared_layers(config: BiEncoderConfig) -> int:
 
 
 def split_at_frozen_layers(
-    encoder: BiEncoder, dataset: Dataset, config: BiEncoderConfig, runtime: Runtime, folder: Path | None
+    encoder: BiEncoder, dataset: Dataset, config: BiEncoderConfig, seed: int, runtime: Runtime, folder: Path | None
 ) -> SplitEncoder | None:
     """The encoder above its frozen layers, with what those give for every text of the training; None if none is frozen.
 
@@ -211,6 +211,7 @@ def split_at_frozen_layers(
         encoder: Before training.
         dataset: Split and cut, and segmented if the encoder reads segmented text.
         config: Which layers are frozen.
+        seed: Draws the validation queries.
         runtime: Where to compute.
         folder: Keeps the corpus's part.
     """
@@ -218,7 +219,7 @@ def split_at_frozen_layers(
     if not layers:
         return None
     of_corpus = corpus_states(encoder, dataset.corpus, layers, runtime, folder)
-    queries = [query for query in dataset.queries if query.split in {"train", "validation"}]
+    queries = [*dataset.select("train"), *validation_queries(dataset, config.training.validation_queries, seed)]
     rows = encoder.tokenize_queries(query_texts(queries, encoder.settings.text_kind))
     of_queries = read_lower_layers(encoder.backbone, rows, layers, runtime, label="read queries")
     if of_corpus is None or of_queries is None:

@@ -19,7 +19,13 @@ from retrieval.models.reranker import CrossEncoder
 from retrieval.models.split import TokenStates
 from retrieval.records import Dataset, Query
 from retrieval.runtime import Runtime
-from retrieval.training.batches import compact_batches, content_fingerprint, generator, shuffled_groups
+from retrieval.training.batches import (
+    compact_batches,
+    content_fingerprint,
+    draw_training_queries,
+    generator,
+    shuffled_groups,
+)
 from retrieval.training.bi_encoder import pass_overhead_tokens
 from retrieval.training.loop import Log, TrainingReport, fit
 from retrieval.training.validation import candidates_mrr, candidates_of, validation_queries
@@ -160,9 +166,7 @@ def train_cross_encoder(
             f"none of {len(dataset.select('train'))} training queries has mined negatives; widen mining.last_rank"
             " or lower its margins"
         )
-    if config.training_queries:
-        drawn = generator(seed, 0, "training queries").permutation(len(queries))[: config.training_queries]
-        queries = [queries[int(row)] for row in sorted(drawn)]
+    queries = draw_training_queries(queries, config.training_queries, seed)
     texts = query_texts(queries, kind)
     plan = PairPlan(queries, texts, negatives, passage_of, config.training.batch_queries, seed)
     task = CrossEncoderTask(reranker, plan, config, runtime)

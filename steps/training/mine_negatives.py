@@ -19,9 +19,12 @@ def mine_negatives(
     bi_encoder: BiEncoder,
     vectors: CorpusVectors,
     config: MiningConfig,
+    training_queries: int,
     seed: int,
     precision: str,
     threads: int,
 ) -> Annotated[HardNegatives, "hard_negatives"]:
-    """Mine for every training and validation query."""
-    return mine_dataset(dataset, bi_encoder, vectors, config, seed, choose_runtime(precision, threads))
+    """Mine for ``training_queries`` training queries (0: all) and for every validation query."""
+    return mine_dataset(
+        dataset, bi_encoder, vectors, config, training_queries, seed, choose_runtime(precision, threads)
+    )

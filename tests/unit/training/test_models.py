@@ -14,7 +14,7 @@ from retrieval.models.losses import binary_cross_entropy, multiple_negatives_ran
 from retrieval.models.reranker import cross_encoder_from
 from retrieval.records import Query
 from retrieval.runtime import Runtime
-from retrieval.training.batches import RankingPlan, article_texts, training_examples
+from retrieval.training.batches import RankingPlan, article_texts, draw_training_queries, training_examples
 from retrieval.training.bi_encoder import BiEncoderTask, train_bi_encoder
 from retrieval.training.cross_encoder import CrossEncoderTask, PairPlan, train_cross_encoder
 from retrieval.training.freezing import prepared
@@ -140,6 +140,12 @@ def passage_of(dataset):
     return lambda qid, cid: next(p.text for p in dataset.corpus.passages if p.cid == cid)
 
 
+def test_training_queries_drawn_for_mining_are_those_the_training_draws(dataset):
+    drawn = draw_training_queries(dataset.select("train"), 5, seed=3)
+    assert len(drawn) == 5 and drawn == draw_training_queries(drawn, 5, seed=9)
+    assert draw_training_queries(drawn, 0, seed=3) == drawn
+
+
 def mined(dataset, count=3):
     cids = dataset.corpus.cids
     return {q.qid: [cids[(7 * n + int(q.qid[1:])) % 40] for n in range(1, count + 1)] for q in dataset.queries}
@@ -166,6 +172,32 @@ def test_cross_encoder_training_lowers_the_loss_and_reports_validation(tiny, dat
     report = train_cross_encoder(model, dataset, config, mined(dataset), 3, CPU, tmp_path, quiet, passage_of(dataset))
     assert np.mean(report.losses[-3:]) < np.mean(report.losses[:3])
     assert 0 < report.best_score <= 1
+
+
+def test_a_late_joined_cross_encoder_ends_with_the_same_weights_when_resumed(tiny, dataset, tmp_path, monkeypatch):
+    frozen = FAST.model_copy(
+        update={"epochs": 3, "freeze_embeddings": True, "freeze_layers": 2, "checkpoint_steps": 1, "patience_epochs": 0}
+    )
+    config = CrossEncoderConfig(separate_layers=2, max_tokens=48, max_query_tokens=16, training=frozen)
+    rest = (dataset, config, mined(dataset), 3, CPU)
+    start, broken, whole = (cross_encoder_from(config, tiny) for _ in range(3))
+    train_cross_encoder(whole, *rest, tmp_path / "whole", quiet, passage_of(dataset))
+    plain, calls = CrossEncoderTask.backward, []
+
+    def interrupted(self, batch):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return plain(self, batch)
+
+    monkeypatch.setattr(CrossEncoderTask, "backward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_cross_encoder(broken, *rest, tmp_path / "broken", quiet, passage_of(dataset))
+    train_cross_encoder(start, *rest, tmp_path / "broken", quiet, passage_of(dataset))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), start.parameters(), strict=True))
+    untouched = cross_encoder_from(config, tiny)
+    pairs = zip(whole.named_parameters(), untouched.parameters(), strict=True)
+    assert {name.split(".layer.")[-1][0] for (name, a), b in pairs if not torch.equal(a, b)} == {"2", "h"}
 
 
 def test_cross_encoder_training_takes_only_the_queries_asked_for(tiny, dataset, tmp_path):
