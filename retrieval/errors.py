@@ -10,7 +10,8 @@ RetrievalError
 ├── TrainingError        training cannot start, continue or converge
 ├── SearchError          an index or a query cannot be used
 ├── EvaluationError      runs and judgements do not fit together
-└── AlertError           a message could not be posted
+├── AlertError           a message could not be posted
+└── ServerError          a server on this machine does not start or has ended
 """
 
 from __future__ import annotations
@@ -58,3 +59,7 @@ class EvaluationError(RetrievalError):
 
 class AlertError(RetrievalError):
     """A message could not be posted; never names the token."""
+
+
+class ServerError(RetrievalError):
+    """A server on this machine does not start or has ended."""
