@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from zenml.client import Client
 from zenml.enums import StackComponentType
 from zenml.models import ComponentResponse
+from zenml.stack import Stack
 
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.runtime import telemetry_off
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RetrievalError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    alerter = Client().active_stack.from_model(Client().get_stack(stack.id)).alerter
+    alerter = Stack.from_model(Client().get_stack(stack.id)).alerter
     arrived = alerter is not None and alerter.post(f"Stack {stack.name} posts here\nThe start and the end of its runs.")
     sys.stdout.write(f"stack {stack.name} has the alerter {NAME}; {'see its greeting' if arrived else 'not reached'}\n")
     return 0 if arrived else 1

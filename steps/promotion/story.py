@@ -45,10 +45,8 @@ def outcome(version: ModelVersionResponse, artifacts: Sequence[ArtifactVersionRe
     for name, title in _VERDICTS.items():
         if name in version.run_metadata:
             reasons = version.run_metadata.get(f"{name}_reasons")
-            shown = [f"- {reason}" for reason in reasons] if isinstance(reasons, list) else []
-            lines += _section(f"{title}: {version.run_metadata[name]}", shown) or [
-                f"{title}: {version.run_metadata[name]}"
-            ]
+            shown = [f"  - {reason}" for reason in reasons] if isinstance(reasons, list) else []
+            lines += [f"{title}: {version.run_metadata[name]}", *shown]
     lines += _section("Runs", runs(artifacts))
     return lines + _section("Artifacts", [f"{one.name} {one.version}  {one.uri}" for one in artifacts])
 
