@@ -10,7 +10,7 @@ import pytest
 from zenml import pipeline, step
 from zenml.client import Client
 from zenml.config.global_config import GlobalConfiguration
-from zenml.enums import StackComponentType
+from zenml.enums import ExecutionMode, StackComponentType
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.stack import Stack
 from zenml.utils import source_utils
@@ -51,12 +51,12 @@ def unsavable_step() -> Unsavable:
     return Unsavable()
 
 
-@pipeline
+@pipeline(execution_mode=ExecutionMode.FAIL_FAST)
 def two_steps(fault: str) -> None:
     second_step(first_step(), fault)
 
 
-@pipeline
+@pipeline(execution_mode=ExecutionMode.FAIL_FAST)
 def unsavable() -> None:
     unsavable_step()
 
