@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint fmt clean
+.PHONY: help train dashboard test test-all browser lint fmt clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,11 +29,17 @@ $(VENV)/.test: $(VENV)/.train
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
 	$(RUN) run.py --pipeline training
 
-test: $(VENV)/.test lint ## Lint, types, contracts and all tests but the slowest
+dashboard: $(VENV)/.train ## Show runs in the ZenML dashboard and the MLflow UI, until Ctrl-C
+	@$(RUN) -m stacks.dashboard
+
+test: $(VENV)/.test browser lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow"
 
-test-all: $(VENV)/.test lint ## Everything, the slowest tests too
+test-all: $(VENV)/.test browser lint ## Everything, the slowest tests too
 	$(RUN) -m pytest
+
+browser: ## Install the browser of the lineage tests, if there is none
+	@.ci/browser
 
 lint: $(VENV)/.test ## Style, types and import contracts
 	$(VENV)/bin/ruff check .

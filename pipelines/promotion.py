@@ -7,13 +7,16 @@ from zenml.enums import ExecutionMode, ModelStages
 
 import materializers.findings
 import materializers.reports  # noqa: F401 - registers them
+from pipelines.announced import announced, announcing, failures_announced
 from pipelines.inputs import without
 from pipelines.results import Outcome, finished, load_output
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.records import Decision
+from steps.announce import announce_promotion, announce_rollback
 from steps.promotion.judge_promotion import judge_promotion
 from steps.promotion.move_production import promote_version, roll_back
+from steps.promotion.story import story
 from steps.promotion.versions import RETRIEVER, find_version, in_stage, versions
 
 _SHOW = "python run.py --pipeline promotion --set promotion.show=true"
@@ -25,19 +28,19 @@ def promotion_pipeline(config: Config, version: str, production: str) -> None:
     """Judge a version against production and promote it if it passes."""
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
     decision = judge_promotion(version, production, config.gates, measured, config.seed)
-    promote_version(decision, version, production)
+    announcing(promote_version, announce_promotion)(decision, version, production)
 
 
 @pipeline(name="rollback", enable_cache=False, execution_mode=ExecutionMode.FAIL_FAST)
 def rollback_pipeline(production: str, previous: str) -> None:
     """Put the version that was in production before back there."""
-    roll_back(production, previous)
+    announcing(roll_back, announce_rollback)(production, previous)
 
 
 def run(config: Config, cache: bool) -> Outcome:
     """Show, roll back or promote, as the configuration says."""
     if config.promotion.show:
-        return _show()
+        return _show(config.promotion.version)
     current = in_stage(ModelStages.PRODUCTION)
     production = current.name if current else ""
     if config.promotion.rollback:
@@ -45,7 +48,8 @@ def run(config: Config, cache: bool) -> Outcome:
     candidate = find_version(config.promotion.version).name
     if candidate == production:
         return Outcome([f"legal-retriever {production} is in production already"], [_SHOW])
-    response = finished(promotion_pipeline(config, candidate, production))
+    with failures_announced(promotion_pipeline):
+        response = finished(announced(promotion_pipeline)(config, candidate, production))
     decision: Decision = load_output(response, "judge_promotion", "promotion_decision")
     before = f"in place of {production}" if production else "as the first"
     verdict = f"is in production {before}" if decision.passed else "was refused; production stays as it was"
@@ -63,17 +67,28 @@ def _roll_back(production: str) -> Outcome:
         raise ConfigError(
             f"promotion.rollback: version {production} is the first in production; there is none before it"
         )
-    finished(rollback_pipeline(production, previous))
+    with failures_announced(rollback_pipeline):
+        finished(announced(rollback_pipeline)(production, previous))
     return Outcome([f"legal-retriever {previous} is in production again, {production} is archived"], [_SHOW])
 
 
-def _show() -> Outcome:
+def _show(name: str) -> Outcome:
+    """All versions in a table, then the story of one.
+
+    Args:
+        name: As in the configuration; where nothing is staged, production's story is told, else the newest one's.
+    """
+    known = versions()
+    if not known:
+        return Outcome([f"{RETRIEVER}: no version yet"])
     lines = [f"{'version':9}{'stage':12}{'MRR@10':>8}  {'gate':9}{'bi-enc':>7}{'cross':>7}  created"]
-    for version in versions():
+    for version in known:
         facts = version.run_metadata
         score = facts.get("mrr@10")
         shown = f"{score:.4f}" if isinstance(score, float) else "-"
         parts = f"{facts.get('bi_encoder_version', '-')!s:>7}{facts.get('cross_encoder_version', '-')!s:>7}"
         row = f"{version.name:9}{version.stage or '-':12}{shown:>8}  {facts.get('gate', '-')!s:9}{parts}"
         lines.append(f"{row}  {version.created:%Y-%m-%d %H:%M}")
-    return Outcome(lines if len(lines) > 1 else [f"{RETRIEVER}: no version yet"])
+    staged = name != ModelStages.STAGING.value or in_stage(ModelStages.STAGING)
+    told = find_version(name) if staged else in_stage(ModelStages.PRODUCTION) or known[0]
+    return Outcome([*lines, "", *story(told)])

@@ -71,10 +71,3 @@ def keep_retriever(response: PipelineRunResponse, version: str) -> Path:
     if there.is_file() and json.loads(there.read_text()) == json.loads((folder / MANIFEST).read_text()):
         return there.parent
     return keep(folder, version)
-
-
-def tracker_hint() -> list[str]:
-    """How to open the experiment tracker, where it is MLflow on this machine."""
-    tracker = Client().active_stack.experiment_tracker
-    uri = tracker.get_tracking_uri() if tracker is not None and tracker.flavor == "mlflow" else ""  # type: ignore[attr-defined]
-    return [f"mlflow ui --backend-store-uri {uri}"] if uri.startswith("sqlite:") else []

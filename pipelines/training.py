@@ -9,12 +9,14 @@ import materializers.findings
 import materializers.models
 import materializers.reports
 import materializers.vectors  # noqa: F401 - registers them
+from pipelines.announced import announced, announcing, failures_announced
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, without
-from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output, tracker_hint
+from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output
 from pipelines.tracked import tracked
 from retrieval.config import Config
 from retrieval.training.bi_encoder import shared_layers
+from steps.announce import announce_training
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.promotion.gate_retriever import gate_retriever
@@ -84,14 +86,15 @@ def training_pipeline(config: Config, production: str) -> None:
     made = register_versions(
         encoder, reranker, retriever, test_runs, bi_report, cross_report, bi_training, cross_training, decision
     )
-    notify_result(test_runs, validation_runs, decision, made, measured, seed)
+    announcing(notify_result, announce_training)(test_runs, validation_runs, decision, made, measured, seed)
 
 
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
     production = in_stage(ModelStages.PRODUCTION)
     before = production.name if production else ""
-    response = finished(training_pipeline.with_options(enable_cache=cache)(config, before))
+    with failures_announced(training_pipeline):
+        response = finished(announced(training_pipeline.with_options(enable_cache=cache))(config, before))
     reports = [
         export_report(load_output(response, step, f"{step.removeprefix('evaluate_')}_report"), config.reports / name)
         for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))
@@ -105,4 +108,4 @@ def run(config: Config, cache: bool) -> Outcome:
         "python run.py --pipeline evaluation --set evaluation.questions=FILE",
     ]
     following += ["python run.py --pipeline promotion"] if made["staged"] == "yes" else []
-    return Outcome(lines, [*following, *tracker_hint(), "zenml login --local   # the dashboard"])
+    return Outcome(lines, [*following, "make dashboard"])

@@ -9,7 +9,9 @@ RetrievalError
 ├── ArtifactError        a saved artifact is incomplete or was altered
 ├── TrainingError        training cannot start, continue or converge
 ├── SearchError          an index or a query cannot be used
-└── EvaluationError      runs and judgements do not fit together
+├── EvaluationError      runs and judgements do not fit together
+├── AlertError           a message could not be posted
+└── ServerError          a server on this machine does not start or has ended
 """
 
 from __future__ import annotations
@@ -53,3 +55,11 @@ class SearchError(RetrievalError):
 
 class EvaluationError(RetrievalError):
     """Runs and judgements do not fit together."""
+
+
+class AlertError(RetrievalError):
+    """A message could not be posted; never names the token."""
+
+
+class ServerError(RetrievalError):
+    """A server on this machine does not start or has ended."""

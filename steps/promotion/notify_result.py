@@ -1,11 +1,9 @@
-"""Step: put the result into words, for the log and for the stack's alerter where it has one."""
+"""Step: put the result into words; where the stack has an alerter, the success of this last step is announced."""
 
 from __future__ import annotations
 
 import logging
 from typing import Annotated
-
-from zenml.client import Client
 
 from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig
@@ -25,10 +23,7 @@ def notify_result(
     config: EvaluationConfig,
     seed: int,
 ) -> Annotated[str, "summary"]:
-    """Write the summary and post it."""
+    """Write the summary."""
     summary = summary_text(test_runs, validation_runs, decision, versions, config, seed)
-    alerter = Client().active_stack.alerter
-    if alerter is not None:
-        alerter.post(summary)
     logger.info("%s", summary)
     return summary

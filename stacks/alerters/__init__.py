@@ -1,0 +1,1 @@
+"""Alerters: where a run posts what became of it."""

@@ -1,0 +1,155 @@
+"""Server processes on this machine: started on free ports, waited for until they answer, and stopped for sure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from retrieval.errors import ServerError
+
+LOCALHOST = "127.0.0.1"
+_POLL_SECONDS = 0.2
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """A process that answers on a port of this machine.
+
+    Attributes:
+        name: For people.
+        port: Where it answers.
+        process: Leads a process group of its own, so that a Ctrl-C reaches it only through us.
+        log: What it says.
+    """
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a final slash."""
+        return f"http://{LOCALHOST}:{self.port}"
+
+    def check(self) -> None:
+        """See that it still runs.
+
+        Raises:
+            ServerError: If it has ended; with the last of what it said.
+        """
+        code = self.process.poll()
+        if code is not None:
+            raise ServerError(f"{self.name}: ended with code {code}; the last of its log:\n{self._last_words()}")
+
+    def wait_until_ready(self, path: str, timeout_seconds: float) -> None:
+        """Wait for an answer.
+
+        Args:
+            path: Answered with 200 once it is ready, such as ``/health``.
+            timeout_seconds: How long to wait.
+
+        Raises:
+            ServerError: If it ends or does not answer in that time.
+        """
+        local = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # localhost is behind no proxy
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            self.check()
+            with contextlib.suppress(OSError), local.open(self.url + path, timeout=5):
+                return
+            time.sleep(_POLL_SECONDS)
+        raise ServerError(
+            f"{self.name}: no answer from {self.url}{path} in {timeout_seconds:g} s; the last of its log:\n"
+            f"{self._last_words()}"
+        )
+
+    def stop(self, timeout_seconds: float = 15.0) -> None:
+        """Ask it and its children to end, and end them if they do not."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, sign)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout_seconds)
+                return
+
+    def _last_words(self) -> str:
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+
+
+def free_port(wanted: int = 0) -> int:
+    """The port wanted if nothing listens there, else one that the system gives."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((LOCALHOST, port))
+            return int(tried.getsockname()[1])
+    raise ServerError("no free port on this machine; stop something that listens")
+
+
+@contextlib.contextmanager
+def running(
+    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
+) -> Iterator[LocalServer]:
+    """Run a server until the block ends, however it ends.
+
+    Args:
+        name: For people.
+        command: To type.
+        port: Where it will answer.
+        environment: Added to this process's.
+        log: File for what it says.
+    """
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = LocalServer(name, port, process, log)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def stopping_signals() -> Iterator[None]:
+    """Make Ctrl-C, a polite kill and a closed terminal raise KeyboardInterrupt, even where a shell had them ignored."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def serve_until_interrupted(servers: Sequence[LocalServer]) -> None:
+    """Wait until one of the stopping signals comes.
+
+    Raises:
+        ServerError: If a server ends before.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            for server in servers:
+                server.check()
+            time.sleep(_POLL_SECONDS)
