@@ -136,11 +136,6 @@ def assess_first_stage(
     return JudgedRuns(after.queries, runs)
 
 
-def production_evaluation(found: JudgedRuns, cutoffs: Sequence[int]) -> Evaluation:
-    """The metrics of what a version in production answers with: its last stage."""
-    return evaluate(found.runs[-1], qrels_of(found.queries), cutoffs)
-
-
 def summary_text(
     found: JudgedRuns, decision: Decision, versions: Mapping[str, str], config: EvaluationConfig, seed: int
 ) -> str:

@@ -9,7 +9,10 @@ RetrievalError
 ├── ArtifactError        a saved artifact is incomplete or was altered
 ├── TrainingError        training cannot start, continue or converge
 ├── SearchError          an index or a query cannot be used
-└── EvaluationError      runs and judgements do not fit together
+├── EvaluationError      runs and judgements do not fit together
+├── TrackingError        the experiment tracker does not answer or refuses
+├── PromotionError       a version cannot take the place it was judged for
+└── StoreError           ZenML's own store cannot be used
 """
 
 from __future__ import annotations
@@ -53,3 +56,15 @@ class SearchError(RetrievalError):
 
 class EvaluationError(RetrievalError):
     """Runs and judgements do not fit together."""
+
+
+class TrackingError(RetrievalError):
+    """The experiment tracker does not answer or refuses."""
+
+
+class PromotionError(RetrievalError):
+    """A version cannot take the place it was judged for, because production changed meanwhile."""
+
+
+class StoreError(RetrievalError):
+    """ZenML's own store cannot be used, such as a database that another process keeps locked."""

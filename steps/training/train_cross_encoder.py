@@ -49,8 +49,8 @@ def train_cross_encoder(
         threads: Compute threads; 0 takes one a core.
     """
     runtime = choose_runtime(precision, threads)
-    tracking.log_config("cross_encoder", config)
     data_version = fingerprint(dataset)
+    tracking.log_fact("data_version", data_version)
     reranker = cross_encoder_from(config, bi_encoder)
     reader = passage_reader(negatives, dataset, reranker.settings.text_kind)
     with checkpoint_folder("cross-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
