@@ -75,7 +75,9 @@ def _roll_back(config: Config, production: str, change: int) -> Outcome:
     decision: Decision = load_output(response, "roll_back", "promotion_decision")
     if not decision.passed:
         return Outcome(
-            [f"not rolled back; {production} stays", *(f"  - {one}" for one in decision.reasons)], [_SHOW], 1
+            [f"not rolled back; {production} stays in production", *(f"  - {one}" for one in decision.reasons)],
+            [_SHOW],
+            1,
         )
     return Outcome([f"legal-retriever {previous} is in production again, {production} is archived"], [_SHOW])
 
