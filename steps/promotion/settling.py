@@ -28,8 +28,10 @@ def settle(experiment: str) -> None:
     Args:
         experiment: Of MLflow.
     """
-    for line in [*catch_up(), *stage_parts()]:
+    for line in catch_up():
         logger.warning("%s", line)
+    for line in stage_parts():
+        logger.info("%s", line)
     tracker = connect()
     if tracker is None:
         return

@@ -102,7 +102,7 @@ def set_alias(tracker: Tracker, model: str, alias: str, number: str | None) -> N
 
 def _keep(tracker: Tracker, model_id: str, location: str, folder: Path) -> None:
     """Upload a folder; on this machine's own disk its files are linked, so that they take no room twice."""
-    if not location.startswith("file:") and "://" in location:
+    if tracker.is_server or not location.startswith(("file:", "/")):
         tracker.client.log_model_artifacts(model_id, str(folder))
         return
     shutil.copytree(folder, location.removeprefix("file:"), copy_function=_link_or_copy, dirs_exist_ok=True)

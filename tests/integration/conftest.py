@@ -101,8 +101,9 @@ class Project:
         return {name for name, status in self.steps().items() if status != "cached"}
 
     def versions(self) -> set[tuple[str, ...]]:
-        """Model, version and stage of every model version."""
-        return set(self.query("select m.name, v.name, v.stage from model_version v join model m on v.model_id = m.id"))
+        """Model, version and stage of every version of the three models."""
+        rows = self.query("select m.name, v.name, v.stage from model_version v join model m on v.model_id = m.id")
+        return {row for row in rows if row[0] != "legal-retriever-production"}
 
     def replace(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
