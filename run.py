@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from retrieval.config_file import load_config
-from retrieval.errors import ConfigError, RetrievalError
+from retrieval.errors import ConfigError, RetrievalError, StoreError
 
 ROOT = Path(__file__).resolve().parent
 PIPELINES = {
@@ -24,6 +24,7 @@ PIPELINES = {
     "promotion": "put the staged retriever into production, roll back, or show versions",
 }
 BAD_INPUT, INTERRUPTED = 2, 130
+LOCKED = "database is locked"  # SQLite's words when another process kept it from writing for a minute
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,6 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except RetrievalError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if LOCKED not in str(error):
+            raise
+        print(f"error: {_locked()}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted; type the same command again to go on where it stopped", file=sys.stderr)
@@ -102,6 +108,15 @@ def _run(arguments: argparse.Namespace) -> int:
         print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(), *outcome.following])]))
     logging.shutdown()
     return int(outcome.code)
+
+
+def _locked() -> StoreError:
+    from zenml.config.global_config import GlobalConfiguration
+
+    return StoreError(
+        f"ZenML's store {GlobalConfiguration().store_configuration.url} is locked by another process;"
+        " end what uses it (a database browser, a stopped run), and type the same command again"
+    )
 
 
 def _activation() -> list[str]:

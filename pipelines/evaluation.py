@@ -11,7 +11,7 @@ import materializers.models
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
 from pipelines.results import Outcome, export_report, finished, load_output
-from pipelines.tracked import tracked
+from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.assessment import JudgedRuns
 from retrieval.config import Config
 from retrieval.errors import ConfigError
@@ -38,7 +38,7 @@ def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
         section = without(config.data, "source", "laws", "corpus", "questions", "test_questions")
         inputs = files_fingerprint([evaluation.corpus])
         retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
-    tracked(score_questions, config.tracking.experiment)(
+    tracked(score_questions, config)(
         retriever,
         str(evaluation.questions),
         files_fingerprint([evaluation.questions]),
@@ -59,6 +59,7 @@ def run(config: Config, cache: bool) -> Outcome:
     evaluation = config.evaluation
     if evaluation.questions is None:
         raise ConfigError("evaluation.questions is not set; give a file with --set evaluation.questions=FILE")
+    tracking_ready(config)
     version = find_version(evaluation.model)
     artifact = artifact_of(version, "retriever")
     response = finished(evaluation_pipeline.with_options(enable_cache=cache)(config, str(artifact.id), version.name))
@@ -70,5 +71,6 @@ def run(config: Config, cache: bool) -> Outcome:
         f"legal-retriever {version.name} on {evaluation.questions}",
         summary_table(evaluations, evaluation.bootstrap_samples, config.seed),
         f"Report {page}; {runs} beside it",
+        *untold(),
     ]
     return Outcome(lines)

@@ -15,41 +15,48 @@ from retrieval.errors import ConfigError
 from retrieval.records import Decision
 from steps.announce import announce_promotion, announce_rollback
 from steps.promotion.judge_promotion import judge_promotion
+from steps.promotion.ledger import next_number
+from steps.promotion.mirror import resolve
 from steps.promotion.move_production import promote_version, roll_back
+from steps.promotion.settling import before_it, production_name, settle
 from steps.promotion.story import story
-from steps.promotion.versions import RETRIEVER, find_version, in_stage, versions
+from steps.promotion.versions import RETRIEVER, find_version, in_stage, link_to_version, versions
+from steps.tracking.connection import connect, require
 
 _SHOW = "python run.py --pipeline promotion --set promotion.show=true"
 _ROLL_BACK = "python run.py --pipeline promotion --set promotion.rollback=true"
 
 
 @pipeline(name="promotion", enable_cache=False, execution_mode=ExecutionMode.FAIL_FAST)
-def promotion_pipeline(config: Config, version: str, production: str) -> None:
+def promotion_pipeline(config: Config, version: str, production: str, change: int) -> None:
     """Judge a version against production and promote it if it passes."""
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
     decision = judge_promotion(version, production, config.gates, measured, config.seed)
-    announcing(promote_version, announce_promotion)(decision, version, production)
+    announcing(promote_version, announce_promotion)(decision, version, production, change, config.tracking.experiment)
 
 
 @pipeline(name="rollback", enable_cache=False, execution_mode=ExecutionMode.FAIL_FAST)
-def rollback_pipeline(production: str, previous: str) -> None:
+def rollback_pipeline(config: Config, production: str, previous: str, change: int) -> None:
     """Put the version that was in production before back there."""
-    announcing(roll_back, announce_rollback)(production, previous)
+    announcing(roll_back, announce_rollback)(production, previous, change, config.tracking.experiment)
 
 
 def run(config: Config, cache: bool) -> Outcome:
     """Show, roll back or promote, as the configuration says."""
     if config.promotion.show:
+        settle(config.tracking.experiment)
         return _show(config.promotion.version)
-    current = in_stage(ModelStages.PRODUCTION)
-    production = current.name if current else ""
+    require()
+    wanted = resolve(config.promotion.version, connect())  # before an alias moved in MLflow is moved back
+    settle(config.tracking.experiment)
+    change, production = next_number(), production_name()
     if config.promotion.rollback:
-        return _roll_back(production)
-    candidate = find_version(config.promotion.version).name
+        return _roll_back(config, production, change)
+    candidate = find_version(wanted).name
     if candidate == production:
         return Outcome([f"legal-retriever {production} is in production already"], [_SHOW])
     with failures_announced(promotion_pipeline):
-        response = finished(announced(promotion_pipeline)(config, candidate, production))
+        response = finished(announced(promotion_pipeline)(config, candidate, production, change))
     decision: Decision = load_output(response, "judge_promotion", "promotion_decision")
     before = f"in place of {production}" if production else "as the first"
     verdict = f"is in production {before}" if decision.passed else "was refused; production stays as it was"
@@ -59,16 +66,24 @@ def run(config: Config, cache: bool) -> Outcome:
     )
 
 
-def _roll_back(production: str) -> Outcome:
+def _roll_back(config: Config, production: str, change: int) -> Outcome:
     if not production:
         raise ConfigError("promotion.rollback: nothing is in production; promote a version first")
-    previous = str(find_version(production).run_metadata.get("previous_production") or "")
+    previous = before_it(production)
     if not previous:
         raise ConfigError(
             f"promotion.rollback: version {production} is the first in production; there is none before it"
         )
     with failures_announced(rollback_pipeline):
-        finished(announced(rollback_pipeline)(production, previous))
+        response = finished(announced(rollback_pipeline)(config, production, previous, change))
+    link_to_version(response.steps["roll_back"].outputs["promotion_decision"][0], find_version(production))
+    decision: Decision = load_output(response, "roll_back", "promotion_decision")
+    if not decision.passed:
+        return Outcome(
+            [f"not rolled back; {production} stays in production", *(f"  - {one}" for one in decision.reasons)],
+            [_SHOW],
+            1,
+        )
     return Outcome([f"legal-retriever {previous} is in production again, {production} is archived"], [_SHOW])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zenml import pipeline
-from zenml.enums import ExecutionMode, ModelStages
+from zenml.enums import ExecutionMode
 
 import materializers.findings
 import materializers.models
@@ -13,7 +13,7 @@ from pipelines.announced import announced, announcing, failures_announced
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, without
 from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output
-from pipelines.tracked import tracked
+from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.config import Config
 from retrieval.training.bi_encoder import shared_layers
 from steps.announce import announce_training
@@ -22,7 +22,8 @@ from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
-from steps.promotion.versions import RETRIEVER, in_stage
+from steps.promotion.settling import production_name
+from steps.promotion.versions import RETRIEVER
 from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
@@ -53,23 +54,23 @@ def training_pipeline(config: Config, production: str) -> None:
         production: Version of legal-retriever in production, to be compared with; empty where there is none.
     """
     seed, compute = config.seed, {"precision": config.precision, "threads": config.threads}
-    bi, cross, experiment = config.bi_encoder, config.cross_encoder, config.tracking.experiment
+    bi, cross = config.bi_encoder, config.cross_encoder
     base = base_inputs(bi.base)
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
     untrained = without(bi, *TRAINING_KEYS)
     dataset = dataset_steps(config)
-    encoder, bi_training = tracked(train_bi_encoder, experiment)(dataset, bi, base, seed, **compute)
+    encoder, bi_training = tracked(train_bi_encoder, config)(dataset, bi, base, seed, **compute)
     shared = shared_layers(bi)
     vectors = embed_corpus(dataset, encoder, shared, **compute)
     untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute)
-    bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, experiment)(
+    bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(
         dataset, encoder, vectors, untouched, bi_training, untrained, config.search, measured, seed, **compute
     )
     negatives = mine_negatives(dataset, encoder, vectors, config.mining, cross.training_queries, seed, **compute)
-    reranker, cross_training = tracked(train_cross_encoder, experiment)(
+    reranker, cross_training = tracked(train_cross_encoder, config)(
         dataset, encoder, negatives, cross, base_inputs(cross.base), seed, **compute
     )
-    retriever, cross_report, test_runs, validation_runs = tracked(evaluate_cross_encoder, experiment)(
+    retriever, cross_report, test_runs, validation_runs = tracked(evaluate_cross_encoder, config)(
         dataset,
         encoder,
         reranker,
@@ -82,17 +83,26 @@ def training_pipeline(config: Config, production: str) -> None:
         seed,
         **compute,
     )
-    decision = tracked(gate_retriever, experiment)(test_runs, config.gates, measured, production, seed)
+    decision = tracked(gate_retriever, config)(test_runs, config.gates, measured, production, seed)
     made = register_versions(
-        encoder, reranker, retriever, test_runs, bi_report, cross_report, bi_training, cross_training, decision
+        encoder,
+        reranker,
+        retriever,
+        test_runs,
+        bi_report,
+        cross_report,
+        bi_training,
+        cross_training,
+        decision,
+        config.tracking.experiment,
     )
     announcing(notify_result, announce_training)(test_runs, validation_runs, decision, made, measured, seed)
 
 
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
-    production = in_stage(ModelStages.PRODUCTION)
-    before = production.name if production else ""
+    tracking_ready(config)
+    before = production_name()
     with failures_announced(training_pipeline):
         response = finished(announced(training_pipeline.with_options(enable_cache=cache))(config, before))
     reports = [
@@ -102,7 +112,7 @@ def run(config: Config, cache: bool) -> Outcome:
     made = load_output(response, "register_versions", "versions")
     kept = keep_retriever(response, made[RETRIEVER])
     summary = load_output(response, "notify_result", "summary")
-    lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}"]
+    lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}", *untold()]
     following = [
         'python -m retrieval.search "Người lao động được nghỉ phép năm bao nhiêu ngày?"',
         "python run.py --pipeline evaluation --set evaluation.questions=FILE",

@@ -171,11 +171,6 @@ def with_reranked(first_stage: JudgedRuns, found: JudgedRuns) -> JudgedRuns:
     return JudgedRuns(found.queries, tuple(own.get(name) or of_first[name] for name in names))
 
 
-def production_evaluation(found: JudgedRuns, cutoffs: Sequence[int]) -> Evaluation:
-    """The metrics of what a version in production answers with: its last stage."""
-    return evaluate(found.runs[-1], qrels_of(found.queries), cutoffs)
-
-
 def tune(
     retriever: Retriever, queries: Sequence[Query], config: SearchConfig, label: str
 ) -> tuple[Retriever, dict[str, Run]]:

@@ -213,12 +213,19 @@ class GatesConfig(Section):
     min_recall_at_100: Share = 0.9
     min_gain_over_bm25: float = Field(0.0, description="Reranked minus BM25, MRR@10.")
     max_p_value: Share = Field(0.05, description="A loss against production counts when its p-value is below this.")
+    latency_budget_seconds: Annotated[float, Field(gt=0)] = Field(
+        2.0, description="promotion: 95 % of questions must be answered within this, here; a pause people accept."
+    )
+    latency_questions: Positive = Field(50, description="promotion: test questions asked one by one to measure that.")
 
 
 class TrackingConfig(Section):
     """MLflow names."""
 
     experiment: str = "legal-retrieval"
+    system_metrics_seconds: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="Seconds between readings of processor, memory, disk and network while a step runs; 0: none."
+    )
 
 
 class PromotionConfig(Section):

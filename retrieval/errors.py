@@ -11,7 +11,10 @@ RetrievalError
 ├── SearchError          an index or a query cannot be used
 ├── EvaluationError      runs and judgements do not fit together
 ├── AlertError           a message could not be posted
-└── ServerError          a server on this machine does not start or has ended
+├── ServerError          a server on this machine does not start or has ended
+├── TrackingError        the experiment tracker does not answer or refuses
+├── PromotionError       a version cannot take the place it was judged for
+└── StoreError           ZenML's own store cannot be used
 """
 
 from __future__ import annotations
@@ -63,3 +66,15 @@ class AlertError(RetrievalError):
 
 class ServerError(RetrievalError):
     """A server on this machine does not start or has ended."""
+
+
+class TrackingError(RetrievalError):
+    """The experiment tracker does not answer or refuses."""
+
+
+class PromotionError(RetrievalError):
+    """A version cannot take the place it was judged for, because production changed meanwhile."""
+
+
+class StoreError(RetrievalError):
+    """ZenML's own store cannot be used, such as a database that another process keeps locked."""

@@ -1,4 +1,4 @@
-"""The gate before staging: absolute floors, a gain over BM25, and no significant loss against production."""
+"""The gates: floors, a gain over BM25 and no significant loss for staging; a bundle that works for production."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from retrieval.config import GatesConfig
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Evaluation
 from retrieval.evaluation.significance import paired_bootstrap
+from retrieval.evaluation.trial import Trial
 from retrieval.records import Decision
 
 SUBJECT = "legal-retriever"
@@ -54,6 +55,28 @@ def judge_retriever(
     )
     values = {name: value for rule in rules for name, value in rule.values.items()}
     return Decision(SUBJECT, all(rule.passed for rule in rules), tuple(rule.reason for rule in rules), values)
+
+
+def with_trial(decision: Decision, trial: Trial, latency_budget_seconds: float) -> Decision:
+    """The verdict with two more rules: the bundle loads, and answers within the budget.
+
+    Args:
+        decision: By the other rules.
+        trial: Of the bundle that would be served.
+        latency_budget_seconds: What 95 % of the questions may take at most.
+    """
+    if trial.fault:
+        reasons = (f"the bundle does not load: {trial.fault}", "latency not measured: the bundle does not load")
+        return Decision(decision.subject, False, (*decision.reasons, *reasons), decision.values)
+    slowest, median = trial.quantile(0.95), trial.quantile(0.5)
+    within = slowest <= latency_budget_seconds
+    reasons = (
+        "the bundle loads and every file has its SHA-256",
+        f"95 % of {len(trial.seconds)} questions answered in {slowest:.3f} s (median {median:.3f} s),"
+        f" {'within' if within else 'above'} the budget of {latency_budget_seconds:g} s",
+    )
+    values = {**decision.values, "latency_p95_seconds": slowest, "latency_median_seconds": median}
+    return Decision(decision.subject, decision.passed and within, (*decision.reasons, *reasons), values)
 
 
 def _floor(candidate: Evaluation, metric: str, floor: float) -> _Rule:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.assessment import JudgedRuns, production_evaluation
+from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever
 from retrieval.records import Decision
 from steps import tracking
 from steps.library_step import library_step
-from steps.promotion.versions import test_runs_of
+from steps.promotion.bundles import production_on
 
 
 @library_step
@@ -26,7 +26,7 @@ def gate_retriever(
         production: Version of legal-retriever in production; empty where there is none.
         seed: Of the bootstrap.
     """
-    before = production_evaluation(test_runs_of(production), evaluation.cutoffs) if production else None
+    before = production_on(production, test_runs.queries, evaluation.cutoffs)
     evaluations = test_runs.evaluations(evaluation.cutoffs)
     decision = judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
     tracking.log_metrics({f"gate/{name}": value for name, value in decision.values.items()})

@@ -1,14 +1,14 @@
-"""Step: whether a version may go into production, from what both versions found for their test queries."""
+"""Step: whether a version may go into production: what it and production found, and how its bundle behaves."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.assessment import production_evaluation
 from retrieval.config import EvaluationConfig, GatesConfig
-from retrieval.evaluation.gates import judge_retriever
+from retrieval.evaluation.gates import judge_retriever, with_trial
 from retrieval.records import Decision
 from steps.library_step import library_step
+from steps.promotion.bundles import production_on, try_version
 from steps.promotion.versions import test_runs_of
 
 
@@ -16,15 +16,17 @@ from steps.promotion.versions import test_runs_of
 def judge_promotion(
     version: str, production: str, config: GatesConfig, evaluation: EvaluationConfig, seed: int
 ) -> Annotated[Decision, "promotion_decision"]:
-    """Judge a version against the present production.
+    """Judge a version against the present production, and try the bundle that would be served.
 
     Args:
         version: Of legal-retriever, by number.
         production: Version in production; empty where there is none.
-        config: Floors and significance.
+        config: Floors, significance and the latency budget.
         evaluation: Cutoffs and bootstrap samples.
         seed: Of the bootstrap.
     """
-    before = production_evaluation(test_runs_of(production), evaluation.cutoffs) if production else None
-    evaluations = test_runs_of(version).evaluations(evaluation.cutoffs)
-    return judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
+    found = test_runs_of(version)
+    before = production_on(production, found.queries, evaluation.cutoffs)
+    evaluations = found.evaluations(evaluation.cutoffs)
+    decision = judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
+    return with_trial(decision, try_version(version, config.latency_questions), config.latency_budget_seconds)

@@ -6,20 +6,28 @@ from typing import Annotated
 
 from zenml import get_step_context
 from zenml.enums import ModelStages
+from zenml.models import ModelVersionResponse
 
 from retrieval.records import Decision
 from steps.library_step import library_step
-from steps.promotion.versions import RETRIEVER, find_version, link_to_version, record, stage_together
+from steps.promotion import ledger
+from steps.promotion.bundles import try_version
+from steps.promotion.settling import production_name, settle
+from steps.promotion.versions import RETRIEVER, find_version, link_to_version, record, set_stage
 
 
 @library_step
-def promote_version(decision: Decision, version: str, production: str) -> Annotated[str, "production_version"]:
+def promote_version(
+    decision: Decision, version: str, production: str, change: int, experiment: str
+) -> Annotated[str, "production_version"]:
     """Set the stage ``production`` if the decision passed.
 
     Args:
         decision: The verdict; recorded with the version either way.
         version: To be promoted.
-        production: Version there now; empty where there is none.
+        production: Version it was judged against; empty where there was none.
+        change: Number of this change of production, taken when it was judged.
+        experiment: Of MLflow.
 
     Returns:
         The version in production afterwards; empty where there is none.
@@ -30,22 +38,49 @@ def promote_version(decision: Decision, version: str, production: str) -> Annota
     record(candidate, {"promotion": verdict, "promotion_reasons": list(decision.reasons)})
     if not decision.passed:
         return production
-    record(candidate, {"previous_production": production})
-    stage_together(candidate, ModelStages.PRODUCTION)
+    move(candidate, production, change, "promotion")
+    settle(experiment)
     return candidate.name
 
 
 @library_step
 def roll_back(
-    production: str, previous: str
+    production: str, previous: str, change: int, experiment: str
 ) -> tuple[Annotated[str, "production_version"], Annotated[Decision, "promotion_decision"]]:
-    """Put the version that was in production before back there.
+    """Put the version that was in production before back there, if its bundle still loads.
 
     Args:
         production: Version there now.
         previous: Version to put back.
+        change: Number of this change of production.
+        experiment: Of MLflow.
     """
-    stage_together(find_version(previous), ModelStages.PRODUCTION)
-    decision = Decision(RETRIEVER, True, (f"rolled back from version {production} to version {previous} by request",))
+    trial = try_version(previous, 1)
+    if trial.fault:
+        return production, Decision(RETRIEVER, False, (f"version {previous} does not load: {trial.fault}",))
+    move(find_version(previous), production, change, "rollback")
     record(find_version(production), {"rolled_back_to": previous})
+    settle(experiment)
+    decision = Decision(RETRIEVER, True, (f"rolled back from version {production} to version {previous} by request",))
     return previous, decision
+
+
+def move(version: ModelVersionResponse, before: str, change: int, kind: ledger.Kind) -> None:
+    """Put a version into production unless another change came first; what follows from it is left to `settle`.
+
+    Args:
+        version: That comes.
+        before: That has to be there still.
+        change: Number to take in the ledger.
+        kind: How it comes; a rollback leaves what was before the version as it is.
+
+    Raises:
+        PromotionError: If another change came first.
+    """
+    ledger.claim(change, version.name, before, kind)
+    if production_name() != before or ledger.changes()[-1].number != change:
+        raise ledger.lost(version.name, before)
+    if kind == "promotion":
+        record(version, {"previous_production": before})
+    set_stage(version, ModelStages.PRODUCTION)
+    ledger.finish(change)

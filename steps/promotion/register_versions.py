@@ -11,7 +11,8 @@ from zenml.enums import ModelStages
 from retrieval.records import Decision
 from retrieval.training.loop import TrainingReport
 from steps.library_step import library_step
-from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, find_version, make_version, stage_together
+from steps.promotion.settling import settle
+from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, set_stage
 
 
 @library_step
@@ -25,8 +26,21 @@ def register_versions(
     bi_encoder_training: TrainingReport,
     cross_encoder_training: TrainingReport,
     decision: Decision,
+    experiment: str,
 ) -> Annotated[dict[str, str], "versions"]:
     """Link everything that belongs together.
+
+    Args:
+        bi_encoder: First-stage model.
+        cross_encoder: Reranker.
+        retriever: Both with their index.
+        test_runs: What it found for its test queries.
+        bi_encoder_report: Of the first stage.
+        cross_encoder_report: Of the whole.
+        bi_encoder_training: How its training went.
+        cross_encoder_training: How its training went.
+        decision: Of the gate.
+        experiment: Of MLflow.
 
     Returns:
         Version by model name; with ``staged`` ``yes`` or ``no``.
@@ -63,7 +77,8 @@ def register_versions(
         },
     )
     if decision.passed and whole.stage != ModelStages.PRODUCTION.value:
-        stage_together(find_version(whole.name), ModelStages.STAGING)
+        set_stage(whole, ModelStages.STAGING)
+    settle(experiment)
     return {
         BI_ENCODER: first.name,
         CROSS_ENCODER: second.name,

@@ -16,9 +16,11 @@ from retrieval.assessment import JudgedRuns
 from retrieval.errors import ConfigError
 
 BI_ENCODER, CROSS_ENCODER, RETRIEVER = "legal-bi-encoder", "legal-cross-encoder", "legal-retriever"
-_MAIN = {BI_ENCODER: "bi_encoder", CROSS_ENCODER: "cross_encoder", RETRIEVER: "retriever"}
+MAIN = {BI_ENCODER: "bi_encoder", CROSS_ENCODER: "cross_encoder", RETRIEVER: "retriever"}
 """Artifact that a version of each model is a version of; one without it was cut short while it was made."""
-_DESCRIPTIONS = {
+PARTS = {BI_ENCODER: "bi_encoder_version", CROSS_ENCODER: "cross_encoder_version"}
+"""The models a retriever is made of, and the fact of its version that names theirs."""
+DESCRIPTIONS = {
     BI_ENCODER: "First stage: Vietnamese questions and law passages as vectors",
     CROSS_ENCODER: "Second stage: reads a question and a passage together",
     RETRIEVER: "Both stages with their index and fusion settings",
@@ -42,7 +44,7 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
     known = versions(model)
     if not known:
         raise ConfigError(f"{model}: no version yet; run `python run.py --pipeline training` first")
-    whole = [version for version in known if version.get_artifact(_MAIN[model])] if name == "latest" else known
+    whole = [version for version in known if version.get_artifact(MAIN[model])] if name == "latest" else known
     found = [one for one in whole if name in {"latest", one.name, str(one.number), one.stage}]
     if not found:
         shown = ", ".join(f"{one.name} ({one.stage})" if one.stage else one.name for one in known[:10])
@@ -89,7 +91,7 @@ def make_version(
     """
     client = Client()
     if not client.list_models(name=model).items:
-        client.create_model(name=model, description=_DESCRIPTIONS.get(model, ""), license="MIT")
+        client.create_model(name=model, description=DESCRIPTIONS.get(model, ""), license="MIT")
     version = _reusable(model, main) or client.create_model_version(model)
     for artifact in (main, *linked.values()):
         link_to_version(artifact, version)
@@ -97,14 +99,15 @@ def make_version(
     return version
 
 
-def stage_together(retriever: ModelVersionResponse, stage: ModelStages) -> None:
-    """Put a retriever and the two models it is made of into a stage; those that were there are archived."""
-    client, facts = Client(), retriever.run_metadata
-    parts = {BI_ENCODER: facts.get("bi_encoder_version"), CROSS_ENCODER: facts.get("cross_encoder_version")}
-    for model, name in parts.items():
-        if name is not None:
-            client.update_model_version(model, str(name), stage=stage, force=True)
-    client.update_model_version(retriever.model.id, retriever.id, stage=stage, force=True)
+def parts_of(retriever: ModelVersionResponse) -> dict[str, str]:
+    """Version by name of the two models a retriever is made of; without those it does not name."""
+    facts = retriever.run_metadata
+    return {model: str(facts[key]) for model, key in PARTS.items() if facts.get(key) is not None}
+
+
+def set_stage(version: ModelVersionResponse, stage: ModelStages) -> None:
+    """Put a version into a stage; the one that was there is archived."""
+    Client().update_model_version(version.model.id, version.id, stage=stage, force=True)
 
 
 def record(version: ModelVersionResponse, metadata: Mapping[str, MetadataType]) -> None:

@@ -39,8 +39,8 @@ def train_bi_encoder(
         threads: Compute threads; 0 takes one a core.
     """
     runtime = choose_runtime(precision, threads)
-    tracking.log_config("bi_encoder", config)
     data_version = fingerprint(dataset)
+    tracking.log_fact("data_version", data_version)
     encoder = bi_encoder_from(config)
     with checkpoint_folder("bi-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
         log = tracking.log_metric("bi_encoder")

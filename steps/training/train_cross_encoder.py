@@ -50,8 +50,8 @@ def train_cross_encoder(
         threads: Compute threads; 0 takes one a core.
     """
     runtime = choose_runtime(precision, threads)
-    tracking.log_config("cross_encoder", config)
     data_version = fingerprint(dataset)
+    tracking.log_fact("data_version", data_version)
     reranker = cross_encoder_from(config, bi_encoder)
     states = known_states(reranker, bi_encoder, dataset, runtime)
     reader = passage_reader(negatives, dataset, reranker.settings.text_kind)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.integration.conftest import ROOT, Project
 
@@ -86,6 +89,42 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint(trained: Project) -
     second.send_signal(signal.SIGINT)
     second.communicate(timeout=300)
     assert "resuming after step" in "".join(seen[-1:]), "".join(seen)
+
+
+def test_a_store_that_stays_locked_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import run
+
+    def locked(_: object) -> int:
+        raise OperationalError("UPDATE model_version", {}, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(run, "_run", locked)
+    assert run.main(["--pipeline", "data"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ZenML's store ")
+    assert line.endswith("is locked by another process; end what uses it (a database browser, a stopped run), and type"
+                         " the same command again")  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("held_seconds", "code"), [(3, 0), (600, 1)])
+def test_a_store_locked_by_a_second_process_is_waited_for_and_then_told(
+    trained: Project, held_seconds: float, code: int
+) -> None:
+    store = trained.home / "local_stores/default_zen_store/zenml.db"
+    holder = sqlite3.connect(store, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(held_seconds, lambda: holder.execute("ROLLBACK"))
+    release.start()
+    try:
+        done = trained.run("--pipeline", "data", "--config", "configs/smoke.yaml", expect=code)
+    finally:
+        release.cancel()
+        holder.close()
+    assert "Traceback" not in done.stderr
+    assert ("is locked by another process" in done.stderr) == bool(code)
+    trained.run("--pipeline", "data", "--config", "configs/smoke.yaml")
 
 
 def wait_for(found: object, process: subprocess.Popen[str]) -> None:

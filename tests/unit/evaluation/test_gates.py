@@ -7,8 +7,9 @@ import pytest
 
 from retrieval.config import GatesConfig
 from retrieval.errors import EvaluationError
-from retrieval.evaluation.gates import judge_retriever
+from retrieval.evaluation.gates import judge_retriever, with_trial
 from retrieval.evaluation.metrics import evaluation_of
+from retrieval.evaluation.trial import Trial
 
 QIDS = [f"q{number}" for number in range(200)]
 NOISE = np.random.default_rng(0).normal(0, 0.05, 200)
@@ -95,3 +96,26 @@ def test_missing_stage_is_refused_with_what_is_there(present):
     evaluations = {name: stage(name, 0.7) for name in present}
     with pytest.raises(EvaluationError, match="need bm25 and one of reranked, hybrid, dense"):
         judge_retriever(CONFIG, evaluations, None, samples=10, seed=0)
+
+
+SECONDS = tuple(n / 100 for n in range(1, 21))  # 0.01 ... 0.20; 95 % of 20 is the 19th
+
+
+@pytest.mark.parametrize(("budget", "passed"), [(0.19, True), (0.189, False)])
+def test_the_latency_budget_is_what_95_percent_of_the_questions_may_take(budget, passed):
+    decision = with_trial(decide(stage("reranked", 0.75)), Trial(SECONDS), budget)
+    assert decision.passed is passed
+    assert decision.values["latency_p95_seconds"] == 0.19
+    assert decision.values["latency_median_seconds"] == 0.10
+    assert ("within" if passed else "above") in decision.reasons[-1]
+    assert len(decision.reasons) == 6
+
+
+def test_a_bundle_that_does_not_load_is_refused_with_its_fault():
+    decision = with_trial(decide(stage("reranked", 0.75)), Trial(fault="weights.bin: SHA-256 differs"), 1.0)
+    assert not decision.passed
+    assert "the bundle does not load: weights.bin: SHA-256 differs" in decision.reasons
+
+
+def test_a_quick_bundle_does_not_save_a_refused_candidate():
+    assert not with_trial(decide(stage("reranked", 0.1)), Trial(SECONDS), 1.0).passed

@@ -1,0 +1,47 @@
+"""A version's retriever taken from the artifact store as it would be served, and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from retrieval.comparison import evaluation_on_same_questions
+from retrieval.data.fields import hides_titles
+from retrieval.evaluation.metrics import Evaluation
+from retrieval.evaluation.trial import Trial, try_bundle
+from retrieval.records import Query
+from retrieval.search.retriever import Retriever
+from steps.promotion.versions import MAIN, RETRIEVER, artifact_of, find_version, test_runs_of
+
+
+def retriever_of(version: str) -> Retriever:
+    """The retriever of a version, every file checked."""
+    loaded: Retriever = artifact_of(find_version(version), MAIN[RETRIEVER]).load()
+    return loaded
+
+
+def try_version(version: str, questions: int) -> Trial:
+    """Load a version's bundle and ask it some of its test questions, one by one.
+
+    Args:
+        version: Of legal-retriever.
+        questions: How many at most; written questions before those made from titles.
+    """
+    queries = sorted(test_runs_of(version).queries, key=hides_titles)[:questions]
+
+    def load() -> Callable[[str], object]:
+        return retriever_of(version).search
+
+    return try_bundle(load, [query.text for query in queries])
+
+
+def production_on(production: str, candidate: Sequence[Query], cutoffs: Sequence[int]) -> Evaluation | None:
+    """What production answers to a candidate's test queries; None where nothing is in production.
+
+    Args:
+        production: Version of legal-retriever; empty where there is none.
+        candidate: Test queries of the candidate.
+        cutoffs: Of the metrics.
+    """
+    if not production:
+        return None
+    return evaluation_on_same_questions(candidate, test_runs_of(production), lambda: retriever_of(production), cutoffs)
