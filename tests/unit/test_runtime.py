@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime, has_fast_bfloat16, telemetry_off, usable_cores
+from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, telemetry_off, usable_cores
 
 
 @pytest.fixture(autouse=True)
