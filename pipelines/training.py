@@ -66,7 +66,8 @@ def training_pipeline(config: Config, production: str) -> None:
     bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(
         dataset, encoder, vectors, untouched, bi_training, untrained, config.search, measured, seed, **compute
     )
-    negatives = mine_negatives(dataset, encoder, vectors, config.mining, cross.training_queries, seed, **compute)
+    counts = (cross.training_queries, cross.fast_training_queries)
+    negatives = mine_negatives(dataset, encoder, vectors, config.mining, *counts, seed, **compute)
     reranker, cross_training = tracked(train_cross_encoder, config)(
         dataset, encoder, negatives, cross, base_inputs(cross.base), seed, **compute
     )

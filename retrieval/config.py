@@ -67,6 +67,9 @@ class TrainingConfig(Section):
     """One training loop's knobs, for either model."""
 
     epochs: Positive = 2
+    fast_epochs: Count = Field(
+        0, description="Epochs where the arithmetic is bfloat16, on a GPU or a processor made for it; 0: as epochs."
+    )
     batch_queries: Positive = Field(32, description="Queries in an optimiser step; each brings one positive.")
     token_budget: Positive = Field(4096, description="Padded tokens in one forward pass; more wastes memory, not time.")
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
@@ -156,6 +159,9 @@ class CrossEncoderConfig(Section):
     max_query_tokens: Positive = 64
     positive_weight: Annotated[float, Field(gt=0)] = Field(1.0, description="Weight of a relevant pair in the loss.")
     training_queries: Count = Field(0, description="Training queries used, drawn by seed; 0 takes all.")
+    fast_training_queries: Count = Field(
+        0, description="The same where the arithmetic is bfloat16; 0: as training_queries."
+    )
     training: TrainingConfig = TrainingConfig(epochs=1)
 
     @model_validator(mode="after")

@@ -41,6 +41,10 @@ class Runtime:
         """Whether a plain forward runs under autocast."""
         return self.precision != torch.float32
 
+    def sized(self, usual: int, fast: int) -> int:
+        """How much work to do: ``fast`` where the arithmetic is bfloat16 and there is such a number, else ``usual``."""
+        return fast if fast and self.precision == torch.bfloat16 else usual
+
 
 def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:
     """Pick device, precision and threads, and set torch's thread count.

@@ -166,12 +166,14 @@ def train_cross_encoder(
             f"none of {len(dataset.select('train'))} training queries has mined negatives; widen mining.last_rank"
             " or lower its margins"
         )
-    queries = draw_training_queries(queries, config.training_queries, seed)
+    count = runtime.sized(config.training_queries, config.fast_training_queries)
+    queries = draw_training_queries(queries, count, seed)
     texts = query_texts(queries, kind)
     plan = PairPlan(queries, texts, negatives, passage_of, config.training.batch_queries, seed)
     task = CrossEncoderTask(reranker, plan, config, runtime)
     if reranker.late:
-        _read_apart(reranker.late, plan, config.training.epochs, states, runtime)
+        epochs = runtime.sized(config.training.epochs, config.training.fast_epochs)
+        _read_apart(reranker.late, plan, epochs, states, runtime)
     validate = candidate_validation(reranker, dataset, config, negatives, seed, runtime, passage_of)
     return fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
 

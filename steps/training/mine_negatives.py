@@ -20,6 +20,7 @@ def mine_negatives(
     vectors: CorpusVectors,
     config: MiningConfig,
     training_queries: int,
+    fast_training_queries: int,
     seed: int,
     precision: str,
     threads: int,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime, has_fast_bfloat16, telemetry_off, usable_cores
+from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, telemetry_off, usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +60,12 @@ def test_telemetry_is_off_unless_the_user_set_it(monkeypatch):
     telemetry_off()
     assert os.environ["DO_NOT_TRACK"] == "1"
     assert os.environ["ZENML_ANALYTICS_OPT_IN"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("precision", "usual", "fast", "expected"),
+    [("bfloat16", 2, 5, 5), ("float32", 2, 5, 2), ("bfloat16", 2, 0, 2), ("bfloat16", 0, 5, 5)],
+)
+def test_more_work_is_done_where_the_arithmetic_is_bfloat16(precision, usual, fast, expected):
+    runtime = Runtime(torch.device("cpu"), getattr(torch, precision), 1)
+    assert runtime.sized(usual, fast) == expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,16 @@ def test_training_logits_are_the_scores_and_only_upper_layers_and_head_learn(rer
     logits.sum().backward()
     learnt = {name for name, parameter in made.named_parameters() if parameter.grad is not None}
     assert learnt and all(name.startswith(("backbone.encoder.layer.2.", "head.")) for name in learnt)
+
+
+def test_in_bfloat16_pairs_keep_their_order_and_logits_are_float32(reranker, runtime):
+    made, rows = reranker
+    half = replace(runtime, precision=torch.bfloat16)
+    expected, scores = made.score(PAIRS, runtime), made.score(PAIRS, half)
+    assert scores.argsort().tolist() == expected.argsort().tolist()
+    made.late.know(rows, half)
+    assert made.logits(rows, half).dtype == torch.float32
+    np.testing.assert_allclose(made.logits(rows, half).detach().numpy(), expected, atol=0.05)
 
 
 def test_texts_that_are_known_are_not_read_again(reranker, runtime, monkeypatch):

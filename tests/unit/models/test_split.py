@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,16 @@ def cosines(one, two):
 def test_vectors_from_the_cut_are_those_of_the_whole_encoder(encoder, runtime):
     whole = encoder.encode_rows(rows_of(encoder), runtime)
     assert float(cosines(whole, cut(encoder, runtime).encode_rows(rows_of(encoder), runtime)).min()) > 0.99999
+
+
+def test_in_bfloat16_too_the_vectors_from_the_cut_are_those_of_the_whole_encoder(encoder, runtime):
+    half = replace(runtime, precision=torch.bfloat16)
+    whole = encoder.encode_rows(rows_of(encoder), runtime)
+    parts = cut(encoder, half)
+    assert float(cosines(whole, parts.encode_rows(rows_of(encoder), half)).min()) > 0.999
+    with torch.autocast("cpu", torch.bfloat16):
+        learning = parts.forward(rows_of(encoder))
+    assert float(cosines(whole, learning.detach()).min()) > 0.999 and learning.dtype == torch.float32
 
 
 def test_layers_above_the_cut_are_read_as_they_are_now(encoder, runtime):
