@@ -160,7 +160,7 @@ class LateJoin:
 
     def joined(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[Tensor, Tensor, Tensor]:
         """Token vectors (B, T, D) of known rows after the upper layers, with the masks that `InteractionHead` takes."""
-        hidden = nn.utils.rnn.pad_sequence([self._below(row).float() for row in rows], batch_first=True)
+        hidden = nn.utils.rnn.pad_sequence([self._below(row) for row in rows], batch_first=True)
         hidden, of_query, of_passage = (part.to(runtime.device) for part in (hidden, *_masks(rows, hidden.shape[1])))
         real = of_query | of_passage
         seen = None if bool(real.all()) else real[:, None, None, :]  # (B, 1, 1, T)
@@ -203,8 +203,8 @@ class LateJoin:
         return result
 
     def _below(self, row: ApartRow) -> Tensor:
-        """(T, D) float16 token vectors of a pair's texts, end to end, before the upper layers."""
-        texts = [self._of(text) for text in (row.query, *row.passage)]
+        """(T, D) float32 token vectors of a pair's texts, end to end, before the upper layers."""
+        texts = [self._of(text).float() for text in (row.query, *row.passage)]  # autocast joins no float16
         return torch.cat([*texts[:-1], texts[-1][: row.kept]])
 
     def _of(self, text: tuple[int, ...]) -> Tensor:
