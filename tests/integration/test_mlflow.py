@@ -22,7 +22,6 @@ from steps.tracking.runs import git_commit
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.small_run import CONFIG, DURING, EPOCHS, EXPERIMENT, small_pipeline
 
-
 pytestmark = pytest.mark.usefixtures("inside_tracked")
 
 

@@ -14,7 +14,7 @@ from pipelines import promotion
 from retrieval.errors import PromotionError, TrackingError
 from steps.promotion import ledger
 from steps.promotion.settling import before_it, production_name, settle
-from steps.promotion.versions import RETRIEVER, find_version
+from steps.promotion.versions import RETRIEVER
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.production import Pool, arrange, assert_production, promote
 from tests.integration.small_run import EXPERIMENT
