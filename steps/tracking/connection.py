@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from zenml.integrations.mlflow.experiment_trackers import MLFlowExperimentTracker
 
 FLAVOR = "mlflow"
-_HTTP = {
+_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # its own 7 take 4 minutes to tell that nobody listens
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "900",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _CAUSES = ("Connection refused", "timed out", "Name or service not known", "database is locked", "No route to host")
 
@@ -60,7 +61,7 @@ def connect() -> Tracker | None:
     component = Client().active_stack.experiment_tracker
     if component is None or component.flavor != FLAVOR:
         return None
-    for name, value in _HTTP.items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     mlflow = cast("MLFlowExperimentTracker", component)
     mlflow.configure_mlflow()

@@ -11,10 +11,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.mlflow_server import MlflowServer
+
+if TYPE_CHECKING:
+    from tests.integration.production import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
@@ -208,3 +212,22 @@ def tracked_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]
             set_custom_source_root(None)
             GlobalConfiguration._reset_instance()
             Client._reset_instance()
+
+
+@pytest.fixture
+def inside_tracked(tracked_stack: Tracked, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in the sandbox, and leave a server that runs."""
+    monkeypatch.chdir(tracked_stack.folder)
+    yield
+    if tracked_stack.server.process is None:
+        tracked_stack.server.start()
+
+
+@pytest.fixture(scope="session")
+def pool(tracked_stack: Tracked) -> Pool:
+    """Five versions of all three models."""
+    from tests.integration.production import make_pool
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tracked_stack.folder)
+        return make_pool()

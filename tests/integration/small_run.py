@@ -79,7 +79,7 @@ def tiny_retriever(seed: int) -> Retriever:
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.01)
-    reranker = cross_encoder_from(CrossEncoderConfig(layers=1), encoder)
+    reranker = cross_encoder_from(CrossEncoderConfig(layers=1, max_tokens=64, max_query_tokens=16), encoder)
     runtime = Runtime(torch.device("cpu"), torch.float32, 1)
     vectors = CorpusVectors(*(np.eye(8, encoder.settings.dimension, dtype=np.float32),) * 2)
     return Retriever.build(CORPUS, encoder, reranker, vectors, RetrieverSettings(rerank_depth=2), runtime)

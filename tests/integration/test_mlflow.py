@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +22,14 @@ from steps.tracking.runs import git_commit
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.small_run import CONFIG, DURING, EPOCHS, EXPERIMENT, small_pipeline
 
+pytestmark = pytest.mark.usefixtures("inside_tracked")
 
-@pytest.fixture(autouse=True)
-def inside(tracked_stack: Tracked, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Work in the sandbox, and leave a server that runs and interrupts nothing."""
-    monkeypatch.chdir(tracked_stack.folder)
-    yield
+
+@pytest.fixture
+def interrupts() -> Iterator[list[Callable[[], None]]]:
+    """What happens while a step of the small pipeline computes."""
+    yield DURING
     DURING.clear()
-    if tracked_stack.server.process is None:
-        tracked_stack.server.start()
 
 
 @pytest.fixture
@@ -121,9 +120,12 @@ def test_a_server_that_is_away_is_one_clear_error_before_anything_starts(tracked
 
 
 def test_a_server_that_goes_away_while_a_step_computes_costs_nothing(
-    tracked_stack: Tracked, client: MlflowClient, caplog: pytest.LogCaptureFixture
+    tracked_stack: Tracked,
+    client: MlflowClient,
+    interrupts: list[Callable[[], None]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    DURING.append(tracked_stack.server.kill)
+    interrupts.append(tracked_stack.server.kill)
     run = small_pipeline(seed=2, share=0.8)
     assert run is not None
     assert Client().get_pipeline_run(run.id).status == "completed"
