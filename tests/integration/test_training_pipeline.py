@@ -98,8 +98,8 @@ def test_a_changed_library_function_recomputes_exactly_the_steps_that_reach_it(t
     trained.replace("retrieval/search/fusion.py", "start + 64", "start + 32 + 32")
     trained.replace("retrieval/data/cleaning.py", "from __future__", "# A comment changes nothing.\nfrom __future__")
     trained.train()
-    # what they give is the same to the last bit, so nothing that reads it is recomputed
-    assert trained.recomputed() == {"evaluate_bi_encoder", "evaluate_cross_encoder"}
+    # what they give is the same to the last bit, so nothing is recomputed for reading it; the gate may search itself
+    assert trained.recomputed() == {"evaluate_bi_encoder", "evaluate_cross_encoder", "gate_retriever"}
 
 
 def test_a_changed_input_file_is_read_again_and_the_same_content_stops_there(trained: Project) -> None:
