@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.s3_server import S3Server, new_server, remove
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "run.py",
@@ -148,3 +150,12 @@ def first_run(project: Project) -> FirstRun:
 def trained(project: Project, first_run: FirstRun) -> Project:
     """The copy after its first training, and whatever tests did to it since."""
     return project
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server with the buckets `folders` and `team`, shared by all tests; none of them stops it."""
+    server = new_server(tmp_path_factory.mktemp("s3"))
+    server.start("folders", "team")
+    yield server
+    remove(server)
