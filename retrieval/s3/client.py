@@ -128,6 +128,9 @@ class S3:
         if code in {"NoSuchKey", "404"}:
             return StorageError(f"{uri}: no such object at {where}; it was never written, or was removed", code)
         waited = f"after {self.settings.patience_seconds:g} s of retries"
+        if code and not _passing(error):
+            detail = error.response.get("Error", {}).get("Message", "")  # type: ignore[attr-defined]
+            return StorageError(f"{uri}: {where} refuses the request: {code}: {detail}", code)
         if code:
             return StorageError(
                 f"{uri}: {where} answers {code} {waited}; see the server's log (is its disk full?)", code

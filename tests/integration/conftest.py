@@ -8,8 +8,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -48,11 +48,16 @@ class Project:
 
     folder: Path
     home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    database: Path | None = None
+    """ZenML's database where it is shared between homes; else the home's own."""
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZENML_", "MLFLOW_"))}
-        return {**kept, "ZENML_CONFIG_PATH": str(self.home), "PYTHONPATH": ""}
+        foreign = ("ZENML_", "MLFLOW_", "AWS_", "S3_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        shared = {"ZENML_STORE_URL": f"sqlite:///{self.database}"} if self.database else {}
+        return {**kept, "ZENML_CONFIG_PATH": str(self.home), "PYTHONPATH": "", **shared, **self.variables}
 
     def run(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         return self.python("run.py", *arguments, expect=expect)
@@ -88,7 +93,7 @@ class Project:
 
     def query(self, statement: str) -> list[tuple[str, ...]]:
         """Rows of ZenML's own SQLite store."""
-        store = self.home / "local_stores/default_zen_store/zenml.db"
+        store = self.database or self.home / "local_stores/default_zen_store/zenml.db"
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
             return connection.execute(statement).fetchall()
 

@@ -19,12 +19,19 @@ from retrieval.folders import MANIFEST, verify_folder, write_folder
 from retrieval.s3 import objects
 from retrieval.s3.client import S3
 from retrieval.s3.folders import copy_folder, download_folder, pull_folder, upload_folder
-from retrieval.s3.objects import PART_BYTES, get_bytes, get_json, put_bytes, put_file, put_json, sizes_below
+from retrieval.s3.objects import get_bytes, get_json, put_bytes, put_file, put_json, sizes_below
 from retrieval.s3.published import latest, publish
 from tests.integration.conftest import ROOT
 from tests.s3_server import SECRET, S3Server, new_server, remove
 
 BUCKET = "folders"
+PART_BYTES = 5 << 20
+"""The smallest that S3 allows, so that a small file has several parts."""
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "PART_BYTES", PART_BYTES)
 
 
 @pytest.fixture
@@ -187,7 +194,7 @@ def test_an_upload_goes_on_when_the_server_comes_back(
 ) -> None:
     fragile.kill()
     fragile.start(BUCKET)
-    source, s3 = made(tmp_path / "source", 6), fragile.client(patience_seconds=120)
+    source, s3 = made(tmp_path / "source", 4.5), fragile.client(patience_seconds=120)
     struck = kill_after_parts(fragile, s3, monkeypatch, parts=2)
     upload = threading.Thread(target=upload_folder, args=(s3, source, f"s3://{BUCKET}/outage"))
     upload.start()
@@ -209,7 +216,7 @@ def test_a_server_that_stays_away_gives_one_clear_error_and_nothing_loadable(
     with monkeypatch.context() as patched:
         kill_after_parts(fragile, s3, patched, parts=2)
         with pytest.raises(StorageError, match=r"weights\.bin: http://127\.0\.0\.1:\d+ cannot be reached after 3 s"):
-            upload_folder(s3, made(tmp_path / "source", 6), uri)
+            upload_folder(s3, made(tmp_path / "source", 4.5), uri)
     fragile.start(BUCKET)
     with pytest.raises(ArtifactError, match=r"no manifest\.json"):
         pull_folder(fragile.client(), uri, tmp_path / "target")
@@ -252,7 +259,7 @@ def test_a_server_whose_disk_is_full_is_told(tmp_path: Path) -> None:
     try:
         server.start(BUCKET)
         with pytest.raises(StorageError, match=r"is its disk full\?|cannot be reached"):
-            upload_folder(server.client(5), made(tmp_path / "source", 8), f"s3://{BUCKET}/large")
+            upload_folder(server.client(5), made(tmp_path / "source", 5), f"s3://{BUCKET}/large")
         with pytest.raises(RetrievalError):
             pull_folder(server.client(5), f"s3://{BUCKET}/large", tmp_path / "target")
     finally:
@@ -279,7 +286,7 @@ def test_a_full_disk_ends_a_pull_with_one_line_and_what_was_fetched_is_kept(
     upload_folder(s3, made(tmp_path / "source", 2.5), f"s3://{BUCKET}/too-large")
     disk = tmp_path / "disk"
     disk.mkdir()
-    script = 'mount -t tmpfs -o size=20m none "$0" && exec "$1" -c "$2" "$3" "$0/model"'
+    script = 'mount -t tmpfs -o size=8m none "$0" && exec "$1" -c "$2" "$3" "$0/model"'
     command = ["unshare", "-rm", "sh", "-c", script, str(disk), sys.executable, FILL, f"s3://{BUCKET}/too-large"]
     environment = {**os.environ, **s3_server.environment, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
