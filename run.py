@@ -94,9 +94,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from pipelines.console import quiet
 
     quiet()  # before ZenML sets up its logging
-    from stacks.register import choose_stack, use_for_this_process
+    from stacks.checks import require_store
+    from stacks.choice import choose_stack, use_for_this_process
 
-    use_for_this_process(choose_stack(arguments.stack))
+    stack = choose_stack(arguments.stack)
+    require_store(stack)
+    use_for_this_process(stack)
     from zenml.exceptions import RunInterruptedException
 
     try:

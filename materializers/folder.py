@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from zenml.artifact_stores import BaseArtifactStore
 from zenml.enums import VisualizationType
 from zenml.io import fileio
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.metadata.metadata_types import MetadataType
 
 from materializers.page import page
+from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST
+from retrieval.s3.client import S3
+from retrieval.s3.folders import download_folder, upload_folder
+from retrieval.s3.objects import put_bytes
+from stacks.connection import s3_of
 
-_CONTENT = "content"
+CONTENT = "content"
+"""The artifact's files are in this folder below its address; pictures lie beside it."""
 
 
 class FolderMaterializer(BaseMaterializer):
@@ -45,22 +54,35 @@ class FolderMaterializer(BaseMaterializer):
         return manifest_hash(folder)
 
     def save(self, data: Any) -> None:  # noqa: ANN401
-        """Write the folder, straight into a local store or by way of a temporary one into a remote store."""
-        if self._is_local:
-            self._write_and_hash(data, Path(self.uri) / _CONTENT)
-            return
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / _CONTENT
-            self._write_and_hash(data, folder)
-            self._upload(folder)
+        """Write the folder, straight into a local store or by way of a temporary one into a remote store.
+
+        Raises:
+            ArtifactError: If the disk is full.
+            StorageError: If the remote store stays away or refuses.
+        """
+        with self._disk_errors("written"):
+            if self._is_local:
+                self._write_and_hash(data, Path(self.uri) / CONTENT)
+                return
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = Path(temporary) / CONTENT
+                self._write_and_hash(data, folder)
+                self._upload(folder)
 
     def load(self, data_type: type[Any]) -> Any:  # noqa: ANN401
         """Read the folder back.
 
         Raises:
-            ArtifactError: If it is incomplete or was altered.
+            ArtifactError: If it is incomplete or was altered, or the disk is full.
+            StorageError: If the remote store stays away or refuses.
         """
-        return self.read(self.local_folder())
+        folder = self.local_folder()
+        try:
+            return self.read(folder)
+        except ArtifactError as error:
+            if self._is_local:
+                raise
+            raise ArtifactError(str(error).replace(str(folder), self._content_uri)) from error
 
     def compute_content_hash(self, data: Any) -> str | None:  # noqa: ANN401
         """Hash by which the cache tells whether anything changed; known once saved."""
@@ -72,18 +94,23 @@ class FolderMaterializer(BaseMaterializer):
 
     def save_visualizations(self, data: Any) -> dict[str, VisualizationType]:  # noqa: ANN401
         """Write the picture as static HTML, which the dashboard's sandbox shows."""
-        path = f"{self.uri}/visualization.html"
-        with self.artifact_store.open(path, "w") as stream:
-            stream.write(self.picture(data))
+        path, content = f"{self.uri}/visualization.html", self.picture(data).encode()
+        s3 = self._s3
+        if s3 is not None:
+            put_bytes(s3, content, path, "text/html; charset=utf-8")
+        else:
+            with self.artifact_store.open(path, "wb") as stream:
+                stream.write(content)
         return {path: VisualizationType.HTML}
 
     def local_folder(self) -> Path:
         """The artifact's folder on this machine; a remote one is downloaded until the step ends."""
         if self._is_local:
-            return Path(self.uri) / _CONTENT
+            return Path(self.uri) / CONTENT
         with self.get_temporary_directory(delete_at_exit=False) as temporary:
-            folder = Path(temporary) / _CONTENT
-        self._download(f"{self.uri}/{_CONTENT}", folder)
+            folder = Path(temporary) / CONTENT
+        with self._disk_errors("fetched"):
+            self._download(folder)
         return folder
 
     @property
@@ -94,20 +121,51 @@ class FolderMaterializer(BaseMaterializer):
         self.write(data, folder)
         self._content_hash = self.hash_content(data, folder)
 
+    @property
+    def _content_uri(self) -> str:
+        return f"{self.uri}/{CONTENT}"
+
+    @property
+    def _s3(self) -> S3 | None:
+        return s3_of(self.artifact_store) if self.uri.startswith("s3://") else None
+
+    @contextmanager
+    def _disk_errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            place = self.uri if self._is_local else f"{tempfile.gettempdir()} (on the way to or from {self.uri})"
+            raise ArtifactError(
+                f"{place}: not {done}: {error.strerror or error}; free some space, or set TMPDIR to a larger disk"
+            ) from error
+
     def _upload(self, folder: Path) -> None:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            target = f"{self.uri}/{_CONTENT}/{path.relative_to(folder).as_posix()}"
+        s3 = self._s3
+        if s3 is not None:
+            upload_folder(s3, folder, self._content_uri)
+            return
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        for path in sorted(paths, key=lambda path: (path == folder / MANIFEST, path)):  # the manifest last
+            target = f"{self._content_uri}/{path.relative_to(folder).as_posix()}"
             self.artifact_store.makedirs(target.rpartition("/")[0])
             fileio.copy(str(path), target)
 
-    def _download(self, uri: str, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in self.artifact_store.listdir(uri):
-            leaf = str(name).rstrip("/").rpartition("/")[2]
-            if self.artifact_store.isdir(f"{uri}/{leaf}"):
-                self._download(f"{uri}/{leaf}", folder / leaf)
-            else:
-                fileio.copy(f"{uri}/{leaf}", str(folder / leaf), overwrite=True)
+    def _download(self, folder: Path) -> None:
+        s3 = self._s3
+        if s3 is not None:
+            download_folder(s3, self._content_uri, folder)
+        else:
+            _copy_tree(self.artifact_store, self._content_uri, folder)
+
+
+def _copy_tree(store: BaseArtifactStore, uri: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in store.listdir(uri):
+        leaf = str(name).rstrip("/").rpartition("/")[2]
+        if store.isdir(f"{uri}/{leaf}"):
+            _copy_tree(store, f"{uri}/{leaf}", folder / leaf)
+        else:
+            fileio.copy(f"{uri}/{leaf}", str(folder / leaf), overwrite=True)
 
 
 def manifest_hash(folder: Path, skip: tuple[str, ...] = ()) -> str:

@@ -7,6 +7,7 @@ RetrievalError
 │   └── ValidationError  a row breaks a rule (duplicate, empty, unknown gold)
 ├── ModelError           a model folder or weight file is missing, damaged or unsuitable
 ├── ArtifactError        a saved artifact is incomplete or was altered
+├── StorageError         an object store is away, refuses or lacks what is asked for
 ├── TrainingError        training cannot start, continue or converge
 ├── SearchError          an index or a query cannot be used
 ├── EvaluationError      runs and judgements do not fit together
@@ -46,6 +47,18 @@ class ModelError(RetrievalError):
 
 class ArtifactError(RetrievalError):
     """A saved artifact is incomplete or was altered after it was written."""
+
+
+class StorageError(RetrievalError):
+    """An object store is away, refuses or lacks what is asked for.
+
+    Attributes:
+        code: S3's code of the answer, or the name of the connection error.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class TrainingError(RetrievalError):

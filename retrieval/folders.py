@@ -67,7 +67,7 @@ def write_folder(target: Path) -> Iterator[Path]:
         yield staging
         write_manifest(staging)
         _sync(staging)
-        _replace(staging, target)
+        replace_folder(staging, target)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -97,7 +97,8 @@ def _sync(folder: Path) -> None:
             os.fsync(stream.fileno())
 
 
-def _replace(staging: Path, target: Path) -> None:
+def replace_folder(staging: Path, target: Path) -> None:
+    """Move a finished folder to ``target`` at once; an older one there is removed afterwards."""
     staging.chmod(0o755)
     if not target.exists():
         staging.replace(target)

@@ -1,75 +1,66 @@
-"""Registers the stack `local` and chooses the stack of a run, leaving the user's active stack as it is.
+"""``python -m stacks.register [NAME ...]``: registers stacks from stacks/*.yaml and asks their components.
 
-``python -m stacks.register`` registers it by hand.
+Without a name it takes every stack that this machine has everything for. It may be run again at any time.
 """
 
 from __future__ import annotations
 
-import os
+import argparse
 import sys
-from difflib import get_close_matches
+from collections.abc import Sequence
 
-from zenml.client import Client
-from zenml.constants import ENV_ZENML_ACTIVE_STACK_ID
-from zenml.enums import StackComponentType
-from zenml.models import StackResponse
-
-from retrieval.errors import ConfigError
-
-LOCAL = "local"
-TRACKER = "local_mlflow"
-ZENML_DEFAULT = "default"
+from stacks.command import run_command, say
 
 
-def choose_stack(name: str | None = None) -> StackResponse:
-    """The stack to run on: the one named, else the user's active one, else `local` where that is ZenML's own default.
-
-    Raises:
-        ConfigError: If no stack has that name.
-    """
-    client = Client()
-    if name is None:
-        active = client.active_stack_model
-        return register_local_stack() if active.name == ZENML_DEFAULT else active
-    found = client.list_stacks(name=name).items
-    if found:
-        return found[0]
-    if name == LOCAL:
-        return register_local_stack()
-    known = sorted({LOCAL, *(stack.name for stack in client.list_stacks(size=200).items)})
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-    raise ConfigError(f"--stack {name}: no such stack; {hint}")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Register; 0 if every stack asked for is registered and answers, 1 if one does not, 2 on bad input."""
+    parser = argparse.ArgumentParser(prog="python -m stacks.register", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="stacks to register; default all that can be")
+    parser.add_argument("--create-bucket", action="store_true", help="make the bucket where it is missing")
+    given = parser.parse_args(arguments)
+    return run_command(lambda: _register(given.names, given.create_bucket))
 
 
-def register_local_stack() -> StackResponse:
-    """The stack `local`: local orchestrator and artifact store, MLflow on SQLite inside that store; made if missing."""
-    client = Client()
-    found = client.list_stacks(name=LOCAL).items
-    if found:
-        return found[0]
-    if not client.list_stack_components(name=TRACKER, type=StackComponentType.EXPERIMENT_TRACKER).items:
-        client.create_stack_component(
-            name=TRACKER, flavor="mlflow", component_type=StackComponentType.EXPERIMENT_TRACKER, configuration={}
-        )
-    parts = client.get_stack(ZENML_DEFAULT, allow_name_prefix_match=False).components
-    components = {
-        StackComponentType.ORCHESTRATOR: parts[StackComponentType.ORCHESTRATOR][0].id,
-        StackComponentType.ARTIFACT_STORE: parts[StackComponentType.ARTIFACT_STORE][0].id,
-        StackComponentType.EXPERIMENT_TRACKER: TRACKER,
-    }
-    return client.create_stack(LOCAL, components)
+def _register(names: Sequence[str], create: bool) -> int:
+    from stacks.declarations import declared_stacks, read_stack
+
+    declarations = [read_stack(name) for name in names or declared_stacks()]
+    answers = True
+    for declaration in declarations:
+        lacking = declaration.missing()
+        if lacking and not names:
+            say(f"{declaration.name}: not registered")
+            for line in lacking:
+                say(f"  - {line}")
+            continue
+        answers &= _register_one(declaration.name, create)
+    return 0 if answers else 1
 
 
-def use_for_this_process(stack: StackResponse) -> None:
-    """Run on a stack without writing it into the user's configuration.
+def _register_one(name: str, create: bool) -> bool:
+    from stacks.checks import check_stack
+    from stacks.declarations import read_stack
+    from stacks.registration import register_stack
 
-    ZenML reads this variable before its configuration files. Were it set before the store is open, ZenML would save
-    it, so the store is opened first.
-    """
-    _ = Client().zen_store
-    os.environ[ENV_ZENML_ACTIVE_STACK_ID] = str(stack.id)
+    stack = register_stack(read_stack(name))
+    if create:
+        _create_bucket()
+    checks = check_stack(stack)
+    good = all(check.answers for check in checks)
+    use = f"use it with `python run.py --stack {name}` or `zenml stack set {name}`"
+    say(f"{name}: registered; {use if good else 'but not all of it answers'}")
+    for check in checks:
+        say(f"  {'ok' if check.answers else 'FAILS':6}{check.component} {check.name}: {check.message}")
+    return good
+
+
+def _create_bucket() -> None:
+    from retrieval.s3.buckets import make_bucket
+    from stacks.connection import registered_store
+
+    s3, bucket = registered_store()
+    make_bucket(s3, bucket)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"stack {register_local_stack().name} is registered\n")
+    sys.exit(main())

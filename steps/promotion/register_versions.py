@@ -11,6 +11,7 @@ from zenml.enums import ModelStages
 from retrieval.records import Decision
 from retrieval.training.loop import TrainingReport
 from steps.library_step import library_step
+from steps.promotion.publish import publish_version
 from steps.promotion.settling import settle
 from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, set_stage
 
@@ -58,6 +59,8 @@ def register_versions(
         {"report": cross_encoder_report},
         {"validation_mrr_at_10": cross_encoder_training.best_score, "seconds": cross_encoder_training.seconds},
     )
+    publish_version(first, bi_encoder)
+    publish_version(second, cross_encoder)
     whole = make_version(
         RETRIEVER,
         retriever,

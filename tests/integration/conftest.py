@@ -8,14 +8,15 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.mlflow_server import MlflowServer
+from tests.s3_server import S3Server, new_server, remove
 
 if TYPE_CHECKING:
     from tests.integration.production import Pool
@@ -52,11 +53,16 @@ class Project:
 
     folder: Path
     home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    database: Path | None = None
+    """ZenML's database where it is shared between homes; else the home's own."""
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZENML_", "MLFLOW_"))}
-        return {**kept, "ZENML_CONFIG_PATH": str(self.home), "PYTHONPATH": ""}
+        foreign = ("ZENML_", "MLFLOW_", "AWS_", "S3_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        shared = {"ZENML_STORE_URL": f"sqlite:///{self.database}"} if self.database else {}
+        return {**kept, "ZENML_CONFIG_PATH": str(self.home), "PYTHONPATH": "", **shared, **self.variables}
 
     def run(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         return self.python("run.py", *arguments, expect=expect)
@@ -92,7 +98,7 @@ class Project:
 
     def query(self, statement: str) -> list[tuple[str, ...]]:
         """Rows of ZenML's own SQLite store."""
-        store = self.home / "local_stores/default_zen_store/zenml.db"
+        store = self.database or self.home / "local_stores/default_zen_store/zenml.db"
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
             return connection.execute(statement).fetchall()
 
@@ -231,3 +237,12 @@ def pool(tracked_stack: Tracked) -> Pool:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tracked_stack.folder)
         return make_pool()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server with the buckets `folders` and `team`, shared by all tests; none of them stops it."""
+    server = new_server(tmp_path_factory.mktemp("s3"))
+    server.start("folders", "team")
+    yield server
+    remove(server)

@@ -67,7 +67,7 @@ class Store:
     """The part of a local artifact store that is used."""
 
     def open(self, path: str, mode: str) -> Any:
-        return Path(path).open(mode, encoding="utf-8")
+        return Path(path).open(mode)
 
 
 def same(left: object, right: object) -> bool:

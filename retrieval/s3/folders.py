@@ -1,0 +1,143 @@
+"""Folders with a manifest in an object store: whole or absent there too, because the manifest is written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from retrieval.errors import ArtifactError, StorageError
+from retrieval.folders import MANIFEST, replace_folder, verify_folder
+from retrieval.s3.client import S3
+from retrieval.s3.objects import copy_object, get_bytes, get_file, put_bytes, put_file, sizes_below
+
+
+def upload_folder(s3: S3, folder: Path, uri: str) -> None:
+    """Write every file of a folder, and its manifest when all others are known to be there.
+
+    Raises:
+        StorageError: If the store stays away or refuses; without its manifest what was sent is not loadable.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
+    for name in sizes:
+        put_file(s3, folder / name, f"{uri}/{name}")
+    _check_sizes(s3, uri, sizes)
+    put_bytes(s3, (folder / MANIFEST).read_bytes(), f"{uri}/{MANIFEST}", "application/json")
+
+
+def copy_folder(s3: S3, source: str, target: str) -> None:
+    """Copy a folder inside the store, its manifest last; nothing is done where it is there already."""
+    manifest, _ = read_manifest(s3, source)
+    sizes = {name: size for name, size in sizes_below(s3, source).items() if name != MANIFEST}
+    there = sizes_below(s3, target)
+    if MANIFEST in there and get_bytes(s3, f"{target}/{MANIFEST}") == manifest:
+        return
+    for name in sizes:
+        copy_object(s3, f"{source}/{name}", f"{target}/{name}")
+    _check_sizes(s3, target, sizes)
+    put_bytes(s3, manifest, f"{target}/{MANIFEST}", "application/json")
+
+
+def read_manifest(s3: S3, uri: str) -> tuple[bytes, dict[str, str]]:
+    """The manifest as it is written and its SHA-256 by name.
+
+    Raises:
+        ArtifactError: If there is none: the folder is missing or its writing was cut short.
+    """
+    try:
+        content = get_bytes(s3, f"{uri}/{MANIFEST}")
+    except StorageError as error:
+        if error.code != "NoSuchKey":
+            raise
+        raise ArtifactError(
+            f"{uri}: no {MANIFEST}; the folder is missing or its writing was cut short, so write it again"
+        ) from error
+    try:
+        return content, dict(json.loads(content)["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{uri}/{MANIFEST}: not a manifest ({error}); write the folder again") from error
+
+
+def download_folder(s3: S3, uri: str, folder: Path) -> None:
+    """Fetch what a folder's manifest lists, going on where an earlier call was cut off; nothing is hashed here.
+
+    Raises:
+        ArtifactError: If the folder has no manifest or an object that it lists is missing.
+    """
+    content, listed = read_manifest(s3, uri)
+    sizes = sizes_below(s3, uri)
+    for name in listed:
+        if name not in sizes:
+            raise ArtifactError(f"{uri}/{name}: listed in {MANIFEST} but missing; write the folder again")
+        get_file(s3, f"{uri}/{name}", folder / name, sizes[name])
+    (folder / MANIFEST).write_bytes(content)
+
+
+def verify_download(folder: Path, uri: str) -> None:
+    """Check a fetched folder against its manifest; errors name the object and not the temporary file.
+
+    Raises:
+        ArtifactError: If a file is missing, cut short or altered.
+    """
+    try:
+        verify_folder(folder)
+    except ArtifactError as error:
+        raise ArtifactError(str(error).replace(str(folder), uri)) from error
+
+
+def pull_folder(s3: S3, uri: str, target: Path) -> bool:
+    """Put a verified copy of a folder at ``target``; a call that was cut off is taken up again.
+
+    Args:
+        s3: Where from.
+        uri: The folder.
+        target: Becomes the folder, whole or not at all; another one of this kind there is replaced.
+
+    Returns:
+        False if the same content was there already.
+
+    Raises:
+        ArtifactError: If an object is missing, cut short or altered, or ``target`` holds something else.
+    """
+    content, _ = read_manifest(s3, uri)
+    if target.exists() and _is_copy(target, content):
+        return False
+    staging = target.parent / f".{target.name}.{hashlib.sha256(content).hexdigest()[:12]}.partial"
+    try:
+        download_folder(s3, uri, staging)
+    except OSError as error:
+        raise ArtifactError(
+            f"{staging}: {error.strerror or error} while fetching {uri}; free some space and type the same command"
+            " again: what is there already is not fetched twice"
+        ) from error
+    try:
+        verify_download(staging, uri)
+    except ArtifactError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    replace_folder(staging, target)
+    return True
+
+
+def _is_copy(target: Path, manifest: bytes) -> bool:
+    there = target / MANIFEST
+    if not there.is_file():
+        if target.is_dir() and not any(target.iterdir()):
+            return False
+        raise ArtifactError(f"{target}: exists and is no model folder; choose another place or remove it")
+    try:
+        verify_folder(target)
+    except ArtifactError:
+        return False
+    return there.read_bytes() == manifest
+
+
+def _check_sizes(s3: S3, uri: str, expected: dict[str, int]) -> None:
+    found = sizes_below(s3, uri)
+    for name, size in expected.items():
+        if found.get(name) != size:
+            raise StorageError(
+                f"{uri}/{name}: {found.get(name, 0):,} of {size:,} bytes arrived; run again to write it anew", "Short"
+            )

@@ -1,0 +1,153 @@
+"""Single objects: small ones whole, large files in parts and ranges, with memory that does not grow with the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from retrieval.errors import StorageError
+from retrieval.s3.client import S3, split_uri
+
+PART_BYTES = 16 << 20
+"""Size of a part or range; S3 asks for at least 5 MiB and at most 10,000 parts of one object."""
+_MOST_PARTS = 10_000
+_THREADS = 4
+_LOST = ("NoSuchUpload", "InvalidPart")
+"""What a server says that forgot an upload when it fell over."""
+
+
+def put_bytes(s3: S3, content: bytes, uri: str, content_type: str = "application/octet-stream") -> None:
+    """Write a small object; a reader sees the one before or this one, never a part."""
+    bucket, key = split_uri(uri)
+    s3.patiently(uri, lambda: s3.client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type))
+
+
+def get_bytes(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
+    """Read an object, or ``length`` bytes of it from ``first`` on."""
+    bucket, key = split_uri(uri)
+    span = {} if length is None else {"Range": f"bytes={first}-{first + length - 1}"}
+    return s3.patiently(uri, lambda: bytes(s3.client.get_object(Bucket=bucket, Key=key, **span)["Body"].read()))
+
+
+def put_json(s3: S3, value: Mapping[str, object], uri: str) -> None:
+    """Replace a JSON object at once."""
+    put_bytes(s3, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode(), uri, "application/json")
+
+
+def get_json(s3: S3, uri: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        StorageError: If it is missing or no JSON object.
+    """
+    try:
+        value = json.loads(get_bytes(s3, uri))
+    except ValueError as error:
+        raise StorageError(f"{uri}: not JSON ({error}); publish again to replace it", "NotJSON") from error
+    if not isinstance(value, dict):
+        raise StorageError(f"{uri}: holds {type(value).__name__}, not an object; publish again", "NotJSON")
+    return value
+
+
+def put_file(s3: S3, path: Path, uri: str) -> None:
+    """Write a file, a large one in parallel parts; each part is sent again by itself when the server was away."""
+    size = path.stat().st_size
+    if size <= PART_BYTES:
+        put_bytes(s3, path.read_bytes(), uri)
+        return
+    try:
+        _put_parts(s3, path, size, uri)
+    except StorageError as error:
+        if error.code not in _LOST:
+            raise
+        _put_parts(s3, path, size, uri)
+
+
+def get_file(s3: S3, uri: str, path: Path, size: int) -> None:
+    """Fetch an object in parallel ranges, going on behind the bytes that ``path`` already holds.
+
+    Args:
+        s3: Where from.
+        uri: The object.
+        path: File to append to; made where it is missing.
+        size: Bytes of the object.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > size:
+        path.unlink()
+    with path.open("ab") as out, ThreadPoolExecutor(_THREADS) as pool:
+        spans = [(first, min(PART_BYTES, size - first)) for first in range(out.tell(), size, PART_BYTES)]
+        for window in _windows(spans):
+            for block in pool.map(lambda span: get_bytes(s3, uri, *span), window):
+                out.write(block)
+
+
+def sizes_below(s3: S3, uri: str) -> dict[str, int]:
+    """Bytes of every object below a folder, by name relative to it."""
+    bucket, key = split_uri(uri)
+    prefix, found = f"{key}/" if key else "", {}
+    token: dict[str, str] = {}
+    while True:
+        listed = s3.patiently(
+            uri,
+            lambda token=token: s3.client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token),  # type: ignore[misc]
+        )
+        for entry in listed.get("Contents", ()):
+            name = str(entry["Key"])[len(prefix) :]
+            if name and not name.endswith("/"):
+                found[name] = int(entry["Size"])
+        if not listed.get("IsTruncated"):
+            return found
+        token = {"ContinuationToken": listed["NextContinuationToken"]}
+
+
+def copy_object(s3: S3, source: str, target: str) -> None:
+    """Copy inside the store, without the bytes passing through here."""
+    from_bucket, from_key = split_uri(source)
+    bucket, key = split_uri(target)
+    s3.patiently(source, lambda: s3.client.copy({"Bucket": from_bucket, "Key": from_key}, bucket, key))
+
+
+def _put_parts(s3: S3, path: Path, size: int, uri: str) -> None:
+    bucket, key = split_uri(uri)
+    place = {"Bucket": bucket, "Key": key}
+    part_bytes = max(PART_BYTES, -(-size // _MOST_PARTS))
+    upload = s3.patiently(uri, lambda: s3.client.create_multipart_upload(**place))["UploadId"]
+
+    def send(number: int) -> dict[str, object]:
+        with path.open("rb") as stream:
+            stream.seek((number - 1) * part_bytes)
+            body = stream.read(part_bytes)
+        sent = s3.patiently(uri, lambda: s3.client.upload_part(**place, UploadId=upload, PartNumber=number, Body=body))
+        return {"ETag": sent["ETag"], "PartNumber": number}
+
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            numbers = range(1, -(-size // part_bytes) + 1)
+            parts = [part for window in _windows(numbers) for part in pool.map(send, window)]
+        done = {"Parts": parts}
+        s3.patiently(uri, lambda: s3.client.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=done))
+    except BaseException:
+        _forget(s3, place, upload)
+        raise
+
+
+def _forget(s3: S3, place: Mapping[str, str], upload: str) -> None:
+    """Ask once that the parts of a failed upload be dropped; a server that is away cannot be asked."""
+    import botocore.exceptions as botocore
+
+    try:
+        s3.client.abort_multipart_upload(**place, UploadId=upload)
+    except (botocore.BotoCoreError, botocore.ClientError):
+        return
+
+
+def _windows(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """As many items as there are threads at a time, so that no more parts than that are in memory."""
+    rest = iter(items)
+    while window := list(islice(rest, _THREADS)):
+        yield window

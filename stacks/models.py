@@ -1,0 +1,83 @@
+"""``python -m stacks.models pull``: fetches a published model from the bucket, verified and resumable."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrieval.errors import ConfigError
+from stacks.command import run_command, say
+
+MODELS = {"bi-encoder": "legal-bi-encoder", "cross-encoder": "legal-cross-encoder"}
+"""Folder in the bucket and model in ZenML's Model Control Plane."""
+PUBLISHED = "published"
+"""Key of a version's metadata: address of its folder in the bucket."""
+_RUN_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Pull; 0 if the folder is there, 1 if it could not be fetched, 2 on bad input."""
+    parser = argparse.ArgumentParser(prog="python -m stacks.models", description=__doc__)
+    pull = parser.add_subparsers(dest="command", required=True).add_parser("pull", help="fetch a model folder")
+    pull.add_argument("--model", choices=sorted(MODELS), required=True)
+    pull.add_argument(
+        "--version", default="production", help="production, staging, a number, latest or a training run's id"
+    )
+    pull.add_argument("--to", type=Path, required=True, metavar="DIR", help="becomes the model folder")
+    given = parser.parse_args(arguments)
+    return run_command(lambda: _pull(given.model, given.version, given.to))
+
+
+def _pull(model: str, version: str, target: Path) -> int:
+    from retrieval.s3.folders import pull_folder
+    from stacks.connection import registered_store
+
+    s3, bucket = registered_store()
+    uri = published_uri(model, version, bucket)
+    fetched = pull_folder(s3, uri, target.absolute())
+    say(f"{target}: {'fetched from' if fetched else 'is already a verified copy of'} {uri}")
+    return 0
+
+
+def published_uri(model: str, version: str, bucket: str) -> str:
+    """Address of a published model.
+
+    Args:
+        model: Key of `MODELS`.
+        version: A stage or number, which ZenML knows; ``latest`` or a training run's id, which the bucket knows.
+        bucket: ``s3://bucket``.
+
+    Raises:
+        ConfigError: If there is no such version or it was never published.
+    """
+    from retrieval.s3.published import latest
+    from stacks.connection import registered_store
+
+    if version == "latest":
+        return latest(registered_store()[0], f"{bucket}/{model}").uri
+    if _RUN_ID.fullmatch(version):
+        return f"{bucket}/{model}/{version}"
+    return _uri_of_version(MODELS[model], version)
+
+
+def _uri_of_version(model: str, version: str) -> str:
+    from zenml.client import Client
+
+    try:
+        found = Client().get_model_version(model, version)
+    except KeyError as error:
+        raise ConfigError(
+            f"{model}: no version {version} in this ZenML; see `python run.py --pipeline promotion --set"
+            " promotion.show=true`, connect with `zenml login URL`, or take --version latest, which the bucket knows"
+        ) from error
+    uri = found.run_metadata.get(PUBLISHED)
+    if not uri:
+        raise ConfigError(f"{model} {found.name}: never published; train on a stack with S3 (--stack s3)")
+    return str(uri)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The smoke pipeline on the stack `s3` with a real server: what is in the bucket, what is cached, what is pulled."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from retrieval.folders import MANIFEST, verify_folder
+from retrieval.s3.objects import get_json, sizes_below
+from tests.integration.conftest import STEPS, Project, copy_project
+from tests.s3_server import SECRET, S3Server
+
+BUCKET = "team"
+
+
+@dataclass(frozen=True)
+class Team:
+    """Two homes that share ZenML's database and the bucket; `first` has trained."""
+
+    first: Project
+    second: Project
+    output: str
+    registered: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def team(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    base = tmp_path_factory.mktemp("team")
+    variables = {**s3_server.environment, "S3_BUCKET": BUCKET}
+    projects = []
+    for name in ("first", "second"):
+        copy_project(base / name)
+        home = base / f"{name}-zenml"
+        (base / "shared").mkdir(exist_ok=True)
+        projects.append(Project(base / name, home, variables, base / "shared/zenml.db"))
+    first, second = projects
+    once = first.python("-m", "stacks.register", "s3")
+    again = first.python("-m", "stacks.register", "s3")
+    output = first.train("--stack", "s3")
+    shown = "".join(done.stdout + done.stderr for done in (once, again, output))
+    assert SECRET not in shown
+    yield Team(first, second, output.stdout, (once.stdout, again.stdout))
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def names_below(server: S3Server, folder: str) -> set[str]:
+    return set(sizes_below(server.client(), f"s3://{BUCKET}/{folder}"))
+
+
+def test_registering_twice_changes_nothing_and_every_component_answers(team: Team) -> None:
+    assert team.registered[0] == team.registered[1]
+    assert "can be listed and written" in team.registered[0]
+    assert "FAILS" not in team.registered[0]
+    assert team.first.query("select count(*) from stack where name = 's3'") == [(1,)]
+    assert team.first.query("select count(*) from secret where name = 'legal_s3'") == [(1,)]
+
+
+def test_no_credential_is_in_the_components(team: Team) -> None:
+    rows = team.first.query("select configuration from stack_component")
+    assert rows
+    assert not [row for row in rows if SECRET in str(row)]
+
+
+def test_every_artifact_picture_and_step_log_is_in_the_bucket(team: Team, s3_server: S3Server) -> None:
+    there = names_below(s3_server, "zenml")
+    uris = [uri for (uri,) in team.first.query("select uri from artifact_version")]
+    prefix = f"s3://{BUCKET}/zenml/"
+    assert len(uris) >= len(STEPS)
+    assert all(uri.startswith(prefix) for uri in uris)
+    for uri in uris:
+        assert any(name.startswith(f"{uri.removeprefix(prefix)}/") for name in there), uri
+    pictures = [uri for (uri,) in team.first.query("select uri from artifact_visualization")]
+    assert pictures
+    assert {uri.removeprefix(prefix) for uri in pictures} <= there
+    logs = [uri for (uri,) in team.first.query("select uri from logs where step_run_id is not null") if uri]
+    assert len(logs) >= len(STEPS)
+    for uri in logs:
+        assert any(name.startswith(uri.removeprefix(prefix)) for name in there), uri
+
+
+def test_nothing_but_the_local_tracker_is_kept_in_the_home(team: Team) -> None:
+    files = [path for path in team.first.home.rglob("*") if path.is_file()]
+    assert [path for path in files if path.stat().st_size > 1_000_000] == []
+
+
+def test_a_second_clean_home_that_shares_the_database_is_answered_from_the_cache(team: Team) -> None:
+    assert team.first.recomputed() == set(STEPS)
+    done = team.second.train("--stack", "s3")
+    assert team.second.recomputed() == set()
+    assert "\nreranked" in done.stdout
+    assert (team.second.folder / "models/legal-retriever/1/settings.json").is_file()
+
+
+def test_both_models_are_published_under_their_mlflow_run(team: Team, s3_server: S3Server) -> None:
+    with sqlite3.connect(team.first.folder / "mlflow.db") as connection:
+        runs = {run for (run,) in connection.execute("select run_uuid from runs")}
+    for model in ("bi-encoder", "cross-encoder"):
+        pointer = get_json(s3_server.client(), f"s3://{BUCKET}/{model}/latest.json")
+        assert pointer["run_id"] in runs
+        assert pointer["uri"] == f"s3://{BUCKET}/{model}/{pointer['run_id']}"
+        manifest = get_json(s3_server.client(), f"{pointer['uri']}/{MANIFEST}")["files"]
+        assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in manifest.values())
+        assert names_below(s3_server, f"{model}/{pointer['run_id']}") == {*manifest, MANIFEST}
+
+
+@pytest.mark.parametrize("version", ["staging", "1", "latest"])
+def test_a_published_model_is_pulled_by_stage_number_and_pointer(team: Team, tmp_path: Path, version: str) -> None:
+    arguments = ("--model", "bi-encoder", "--version", version, "--to", str(tmp_path / "model"))
+    done = team.second.python("-m", "stacks.models", "pull", *arguments)
+    assert "fetched from s3://team/bi-encoder/" in done.stdout
+    verify_folder(tmp_path / "model")
+    settings = json.loads((tmp_path / "model/retriever.json").read_text())
+    assert f"/{settings['training_run_id']}" in done.stdout
+
+
+def test_a_machine_that_knows_only_the_bucket_pulls_the_latest_and_is_told_about_stages(
+    team: Team, tmp_path: Path
+) -> None:
+    stranger = Project(team.first.folder, tmp_path / "zenml", team.first.variables)
+    arguments = ("--model", "cross-encoder", "--to", str(tmp_path / "model"))
+    stranger.python("-m", "stacks.models", "pull", *arguments, "--version", "latest")
+    verify_folder(tmp_path / "model")
+    refused = stranger.python("-m", "stacks.models", "pull", *arguments, "--version", "production", expect=2)
+    assert "no version production in this ZenML" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_doctor_says_what_works_and_what_the_rest_lacks(team: Team) -> None:
+    done = team.first.python("-m", "stacks.doctor")
+    assert re.search(r"^s3 +works", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^s3-mlflow +cannot be registered yet", done.stdout, flags=re.MULTILINE)
+    assert "MLFLOW_TRACKING_URI is not set" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_a_stack_that_was_not_registered_is_told_with_the_command(tmp_path: Path, team: Team) -> None:
+    stranger = Project(team.first.folder, tmp_path / "zenml", team.first.variables)
+    done = stranger.run("--pipeline", "data", "--stack", "s3", expect=2)
+    assert "--stack s3: not registered yet; run `python -m stacks.register s3` first" in done.stderr
