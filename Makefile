@@ -23,7 +23,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.train
-	$(INSTALL) --editable '.[dev,parity,s3]'
+	$(INSTALL) --editable '.[dev,parity,kubernetes]'
 	@touch $@
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result

@@ -8,6 +8,7 @@ from zenml.enums import ExecutionMode, ModelStages
 import materializers.findings
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
+from pipelines.launch import require_foreground
 from pipelines.results import Outcome, finished, load_output
 from retrieval.config import Config
 from retrieval.errors import ConfigError
@@ -38,6 +39,7 @@ def run(config: Config, cache: bool) -> Outcome:
     """Show, roll back or promote, as the configuration says."""
     if config.promotion.show:
         return _show()
+    require_foreground("promotion")
     current = in_stage(ModelStages.PRODUCTION)
     production = current.name if current else ""
     if config.promotion.rollback:

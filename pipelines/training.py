@@ -11,7 +11,8 @@ import materializers.reports
 import materializers.vectors  # noqa: F401 - registers them
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, without
-from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output, tracker_hint
+from pipelines.launch import launched
+from pipelines.results import Outcome, export_report, keep_retriever, load_output, tracker_hint
 from pipelines.tracked import tracked
 from retrieval.config import Config
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
@@ -77,7 +78,7 @@ def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
     production = in_stage(ModelStages.PRODUCTION)
     before = production.name if production else ""
-    response = finished(training_pipeline.with_options(enable_cache=cache)(config, before))
+    response = launched(training_pipeline, config, cache, before)
     reports = [
         export_report(load_output(response, step, f"{step.removeprefix('evaluate_')}_report"), config.reports / name)
         for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))
