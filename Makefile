@@ -10,10 +10,10 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all lint fmt clean
+.PHONY: help train airflow-check test test-all lint fmt clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.train: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or set PYTHON=/path/to/python" >&2; exit 2; }
@@ -28,6 +28,9 @@ $(VENV)/.test: $(VENV)/.train
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
 	$(RUN) run.py --pipeline training
+
+airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airflow) run the exported training pipeline
+	$(RUN) -m stacks.airflow_check
 
 test: $(VENV)/.test lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow"

@@ -40,18 +40,24 @@ def launched(pipeline: Pipeline, config: Config, cache: bool, *arguments: str) -
         HandedOver: If the orchestrator runs the pipeline later.
         RetrievalError: If the run failed.
     """
-    flavor, name = Client().active_stack.orchestrator.flavor, f"{pipeline.name}-{config.name}"
-    options = run_options(flavor, pipeline.name, name, config.orchestration)
+    flavor, name, orchestration = _flavor(), _name(pipeline, config), config.orchestration
+    ready = configured(pipeline, config, cache)
     if flavor in UNATTENDED:
         replace_schedules(name)
     if flavor == AIRFLOW:
         export_whole_pipelines()
-    response = pipeline.with_options(enable_cache=cache, **options)(config, *arguments)
+    response = ready(config, *arguments)
     if flavor == AIRFLOW:
-        raise HandedOver(_exported(name, config.orchestration))
-    if "schedule" in options:
-        raise HandedOver(Outcome([f"{name} runs on the schedule {config.orchestration.schedule} (UTC)"], _LOOK))
+        raise HandedOver(_exported(name, orchestration))
+    if flavor in UNATTENDED and orchestration.schedule:
+        raise HandedOver(Outcome([f"{name} runs on the schedule {orchestration.schedule} (UTC)"], _LOOK))
     return finished(response)
+
+
+def configured(pipeline: Pipeline, config: Config, cache: bool) -> Pipeline:
+    """The pipeline with what the active stack's orchestrator is to be told."""
+    options = run_options(_flavor(), pipeline.name, _name(pipeline, config), config.orchestration)
+    return pipeline.with_options(enable_cache=cache, **options)
 
 
 def require_foreground(work: str) -> None:
@@ -63,12 +69,21 @@ def require_foreground(work: str) -> None:
     Raises:
         ConfigError: If the active stack's orchestrator does so.
     """
-    flavor = Client().active_stack.orchestrator.flavor
+    flavor = _flavor()
     if flavor in UNATTENDED:
         raise ConfigError(f"{work} happens at once and here, not on {flavor}; add --stack local (or s3-mlflow)")
 
 
 _LOOK = ["zenml pipeline schedule list", "zenml pipeline runs list"]
+
+
+def _flavor() -> str:
+    return Client().active_stack.orchestrator.flavor
+
+
+def _name(pipeline: Pipeline, config: Config) -> str:
+    """Of the DAG or the schedule: the same each time, so that a new one takes the place of the one before."""
+    return f"{pipeline.name}-{config.name}"
 
 
 def _exported(name: str, config: OrchestrationConfig) -> Outcome:

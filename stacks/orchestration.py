@@ -100,6 +100,7 @@ def _task(config: OrchestrationConfig) -> dict[str, Any]:
         **{name: os.environ[name] for name in _TASK_VARIABLES if name in os.environ},
         "ZENML_CONFIG_PATH": zenml.config_directory,
         "ZENML_LOCAL_STORES_PATH": zenml.local_stores_path,
+        "ZENML_LOGGING_COLORS_DISABLED": "true",
         CHECKPOINTS_VARIABLE: str(_PROJECT / ".cache/checkpoints"),
     }
     return {
