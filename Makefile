@@ -10,10 +10,10 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train dashboard test test-all browser lint fmt clean
+.PHONY: help train dashboard airflow-check test test-all browser lint fmt clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.train: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or set PYTHON=/path/to/python" >&2; exit 2; }
@@ -23,7 +23,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.train
-	$(INSTALL) --editable '.[dev,parity,s3]'
+	$(INSTALL) --editable '.[dev,parity,kubernetes]'
 	@touch $@
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
@@ -31,6 +31,9 @@ train: $(VENV)/.train ## Set up, then train on the bundled codes and print the r
 
 dashboard: $(VENV)/.train ## Show runs in the ZenML dashboard and the MLflow UI, until Ctrl-C
 	@$(RUN) -m stacks.dashboard
+
+airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airflow) run the exported training pipeline
+	$(RUN) -m stacks.airflow_check
 
 test: $(VENV)/.test browser lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow"

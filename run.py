@@ -102,10 +102,14 @@ def _run(arguments: argparse.Namespace) -> int:
     use_for_this_process(stack)
     from zenml.exceptions import RunInterruptedException
 
+    from pipelines.launch import HandedOver
+
     try:
         outcome = importlib.import_module(f"pipelines.{name}").run(config, not arguments.no_cache)
     except RunInterruptedException as error:  # what ZenML makes of a signal while a step runs
         raise KeyboardInterrupt from error
+    except HandedOver as later:
+        outcome = later.outcome
     print("\n".join(["", *outcome.lines]))
     if outcome.following:
         print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(), *outcome.following])]))

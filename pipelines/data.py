@@ -10,7 +10,8 @@ from zenml.enums import ExecutionMode
 import materializers.dataset
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import base_inputs, data_inputs, ingest_section, split_section
-from pipelines.results import Outcome, finished, load_output
+from pipelines.launch import launched
+from pipelines.results import Outcome, load_output
 from retrieval.config import Config
 from steps.data.ingest_articles import ingest_articles
 from steps.data.preprocess_text import preprocess_text
@@ -22,7 +23,9 @@ from steps.data.validate_data import validate_data
 def dataset_steps(config: Config) -> Any:  # noqa: ANN401 - ZenML's own handle of an artifact to come
     """Wire ingest, preprocess, segment, split and validate; gives the dataset."""
     data, base = config.data, config.bi_encoder.base
-    raw = ingest_articles(ingest_section(data), config.seed, data_inputs(data))
+    # On a schedule the fingerprint is that of the day the pipeline was handed over, so files are read each time.
+    ingest = ingest_articles.with_options(enable_cache=False) if config.orchestration.schedule else ingest_articles
+    raw = ingest(ingest_section(data), config.seed, data_inputs(data))
     cut = preprocess_text(raw, base, base_inputs(base), data.passage_tokens, data.passage_overlap_tokens)
     segmented = segment_text(cut, data.workers)
     dataset = split_queries(segmented, split_section(data), config.seed)
@@ -38,7 +41,7 @@ def data_pipeline(config: Config) -> None:
 
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline and tell what the dataset holds."""
-    response = finished(data_pipeline.with_options(enable_cache=cache)(config))
+    response = launched(data_pipeline, config, cache)
     report = load_output(response, "validate_data", "validation_report")
     lines = [
         f"{report.articles:,} articles in {report.passages:,} passages, {report.queries:,} queries",

@@ -10,7 +10,8 @@ import materializers.findings
 import materializers.models
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
-from pipelines.results import Outcome, export_report, finished, load_output
+from pipelines.launch import launched
+from pipelines.results import Outcome, export_report, load_output
 from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.assessment import JudgedRuns
 from retrieval.config import Config
@@ -62,7 +63,7 @@ def run(config: Config, cache: bool) -> Outcome:
     tracking_ready(config)
     version = find_version(evaluation.model)
     artifact = artifact_of(version, "retriever")
-    response = finished(evaluation_pipeline.with_options(enable_cache=cache)(config, str(artifact.id), version.name))
+    response = launched(evaluation_pipeline, config, cache, str(artifact.id), version.name)
     page = export_report(load_output(response, "score_questions", "evaluation_report"), evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")
     evaluations = list(found.evaluations(sorted({*evaluation.cutoffs, *HEADLINE_CUTOFFS})).values())

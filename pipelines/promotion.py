@@ -9,6 +9,7 @@ import materializers.findings
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.announced import announced, announcing, failures_announced
 from pipelines.inputs import without
+from pipelines.launch import require_foreground
 from pipelines.results import Outcome, finished, load_output
 from retrieval.config import Config
 from retrieval.errors import ConfigError
@@ -46,6 +47,7 @@ def run(config: Config, cache: bool) -> Outcome:
     if config.promotion.show:
         settle(config.tracking.experiment)
         return _show(config.promotion.version)
+    require_foreground("promotion")
     require()
     wanted = resolve(config.promotion.version, connect())  # before an alias moved in MLflow is moved back
     settle(config.tracking.experiment)

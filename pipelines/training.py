@@ -12,7 +12,8 @@ import materializers.vectors  # noqa: F401 - registers them
 from pipelines.announced import announced, announcing, failures_announced
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, without
-from pipelines.results import Outcome, export_report, finished, keep_retriever, load_output
+from pipelines.launch import launched
+from pipelines.results import Outcome, export_report, keep_retriever, load_output
 from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.config import Config
 from retrieval.training.bi_encoder import shared_layers
@@ -105,7 +106,7 @@ def run(config: Config, cache: bool) -> Outcome:
     tracking_ready(config)
     before = production_name()
     with failures_announced(training_pipeline):
-        response = finished(announced(training_pipeline.with_options(enable_cache=cache))(config, before))
+        response = launched(announced(training_pipeline), config, cache, before)
     reports = [
         export_report(load_output(response, step, f"{step.removeprefix('evaluate_')}_report"), config.reports / name)
         for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))

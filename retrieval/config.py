@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -234,6 +234,21 @@ class TrackingConfig(Section):
     )
 
 
+class OrchestrationConfig(Section):
+    """When an orchestrator that runs by itself (Airflow, Kubernetes) starts the pipeline, and how often it tries."""
+
+    schedule: str = Field("", description="Cron expression in UTC, such as 0 2 * * 0; empty: only when asked to.")
+    retries: Count = Field(2, description="Times a failed step is tried again; nobody is there to do it by hand.")
+    retry_delay_seconds: Count = Field(60, description="Wait before each; long enough for a server to come back.")
+
+    @field_validator("schedule")
+    @classmethod
+    def _five_fields(cls, schedule: str) -> str:
+        if len(schedule.split()) not in {0, 5}:
+            raise ValueError(f"orchestration.schedule: got {schedule!r}; a cron expression has five fields: 0 2 * * 0")
+        return schedule
+
+
 class PromotionConfig(Section):
     """`--pipeline promotion`."""
 
@@ -258,4 +273,5 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     gates: GatesConfig = GatesConfig()
     tracking: TrackingConfig = TrackingConfig()
+    orchestration: OrchestrationConfig = OrchestrationConfig()
     promotion: PromotionConfig = PromotionConfig()

@@ -12,7 +12,7 @@ import torch
 from retrieval.errors import ConfigError
 
 _BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
-_TELEMETRY_OFF = {
+TELEMETRY_OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
     "ZENML_ANALYTICS_OPT_IN": "false",
@@ -93,5 +93,5 @@ def has_fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 def telemetry_off() -> None:
     """Turn off every library's telemetry for this process and its children; a value set by the user stays."""
-    for name, value in _TELEMETRY_OFF.items():
+    for name, value in TELEMETRY_OFF.items():
         os.environ.setdefault(name, value)

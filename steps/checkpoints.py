@@ -14,6 +14,8 @@ from pydantic import BaseModel
 
 from steps.library_step import CODE_VARIABLE
 
+FOLDER_VARIABLE = "LEGAL_RETRIEVAL_CHECKPOINTS"
+"""Names another folder: one that outlives the container or the frozen copy of the code that a step runs in."""
 CHECKPOINTS = Path(".cache/checkpoints")
 
 
@@ -28,7 +30,7 @@ def checkpoint_folder(model: str, config: BaseModel, *facts: str | int) -> Itera
     """
     code = os.environ.get(CODE_VARIABLE, "")
     key = hashlib.sha256(json.dumps([config.model_dump(mode="json"), facts, code]).encode()).hexdigest()[:16]
-    folder = CHECKPOINTS.absolute() / f"{model}-{key}"
+    folder = Path(os.environ.get(FOLDER_VARIABLE) or CHECKPOINTS).absolute() / f"{model}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
