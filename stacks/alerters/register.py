@@ -20,7 +20,7 @@ from retrieval.errors import ConfigError, RetrievalError
 from retrieval.runtime import telemetry_off
 from stacks.alerters.bot_api import DEFAULT_URL
 from stacks.alerters.telegram import FLAVOR
-from stacks.register import choose_stack
+from stacks.choice import choose_stack
 
 NAME = "telegram"
 """Of the component and of the secret."""

@@ -17,7 +17,7 @@ from zenml.utils import source_utils
 
 from pipelines.announced import announced, failures_announced
 from stacks.alerters import register
-from stacks.register import use_for_this_process
+from stacks.choice import use_for_this_process
 from steps.announce import duration_text
 from tests.integration.conftest import ROOT
 from tests.stub_bot_api import CHAT, TOKEN, StubBotApi, error, serving
