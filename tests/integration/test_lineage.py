@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -151,8 +152,12 @@ def test_a_click_on_an_artifact_shows_its_picture(
         picture(page, "lineage-report")
 
 
-def test_mlflow_shows_the_run_with_its_metrics(page: Page, served: Served) -> None:
-    page.goto(served.address("MLflow"))
+def test_mlflow_shows_the_run_with_its_metrics(page: Page, served: Served, trained_once: Project) -> None:
+    (database,) = (trained_once.home / "local_stores").rglob("mlflow.db")
+    with sqlite3.connect(database) as connection:
+        statement = "select experiment_id, run_uuid from runs where status = 'FINISHED' order by start_time limit 1"
+        experiment, run = connection.execute(statement).fetchone()
+    page.goto(re.sub("/#/.*", f"/#/experiments/{experiment}/runs/{run}", served.address("MLflow")))
     expect(page.get_by_role("heading", name=re.compile("training-")).first).to_be_visible()
     expect(page.get_by_text("Finished").first).to_be_visible()
     expect(page.get_by_text("bi_encoder/train_loss").first).to_be_visible()
@@ -201,7 +206,8 @@ def test_an_alerter_in_the_stack_is_told_the_start_the_result_and_a_failure(
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         for name, value in (("BOT_TOKEN", TOKEN), ("CHAT_ID", CHAT), ("API_URL", bot.url)):
             monkeypatch.setenv(f"TELEGRAM_{name}", value)
-        trained.python("-c", STACK_WITH_ALERTER)
+        (trained.folder / "tell.py").write_text(STACK_WITH_ALERTER, encoding="utf-8")
+        trained.python("tell.py")
         bot.scripted = [error(429, "Too Many Requests: retry after 1", retry_after=1)]
         good = trained.train("--stack", "told")
         (trained.folder / "bad.csv").write_text('qid,question,cid\nq1,Hỏi?,"[""45/2019/QH14:9999""]"\n', "utf-8")
