@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,11 +91,12 @@ def write(tracker: Tracker, run_id: str, records: Sequence[Record]) -> None:
         client.set_terminated(run_id, status[-1])
 
 
-def in_words(records: Iterable[Record]) -> str:
+def in_words(records: Sequence[Record]) -> str:
     """How many metrics, parameters, tags and folders there are."""
-    kinds = {"metric": "metrics", "param": "parameters", "tag": "tags", "folder": "report folders"}
+    kinds = {"metric": "metric", "param": "parameter", "tag": "tag", "folder": "report folder"}
     counts = {words: sum(kind in record for record in records) for kind, words in kinds.items()}
-    return ", ".join(f"{count} {words}" for words, count in counts.items() if count) or "the end of a run"
+    told = [f"{count} {words}{'s' if count > 1 else ''}" for words, count in counts.items() if count]
+    return ", ".join(told) or "the end of a run"
 
 
 def git_commit(folder: Path) -> str:

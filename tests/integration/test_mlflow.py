@@ -133,7 +133,7 @@ def test_a_server_that_goes_away_while_a_step_computes_costs_nothing(
     listed = "\n".join(untold())
     assert run.name in listed
     assert "metrics" in listed
-    assert "report folders" in listed
+    assert "1 report folder" in listed
 
     tracked_stack.server.start()
     tracking_ready(CONFIG)
