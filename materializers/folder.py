@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,11 +106,12 @@ class FolderMaterializer(BaseMaterializer):
         return {path: VisualizationType.HTML}
 
     def local_folder(self) -> Path:
-        """The artifact's folder on this machine; a remote one is downloaded until the step ends."""
+        """The artifact's folder on this machine; a remote one is downloaded until the step or the process ends."""
         if self._is_local:
             return Path(self.uri) / CONTENT
         with self.get_temporary_directory(delete_at_exit=False) as temporary:
             folder = Path(temporary) / CONTENT
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)  # outside a step nobody else removes it
         with self._disk_errors("fetched"):
             self._download(folder)
         return folder

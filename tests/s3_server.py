@@ -10,9 +10,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from zenml.artifact_stores import BaseArtifactStore
+from zenml.enums import StackComponentType
 
 from retrieval.errors import RetrievalError
 from retrieval.s3.client import S3, S3Settings, connect
@@ -30,8 +34,8 @@ class S3Server:
     """A server with its data in a folder; the same object may be killed and started again."""
 
     folder: Path
-    volumes: int = 64
-    volume_megabytes: int = 256
+    disk_megabytes: int = 0
+    """Size of a disk of its own; 0 shares the machine's."""
     ports: list[int] = field(default_factory=lambda: free_ports(4))
     process: subprocess.Popen[bytes] | None = None
 
@@ -47,6 +51,17 @@ class S3Server:
     def client(self, patience_seconds: float = 180, secret: str = SECRET) -> S3:
         return connect(S3Settings(self.url, "us-east-1", KEY, secret, patience_seconds=patience_seconds))
 
+    def artifact_store(self, bucket: str) -> BaseArtifactStore:
+        """ZenML's own S3 artifact store, not registered anywhere."""
+        from zenml.integrations.s3.artifact_stores import S3ArtifactStore
+        from zenml.integrations.s3.flavors import S3ArtifactStoreConfig
+
+        place = {"endpoint_url": self.url, "region_name": "us-east-1"}
+        config = S3ArtifactStoreConfig(path=f"s3://{bucket}/zenml", key=KEY, secret=SECRET, client_kwargs=place)
+        now = datetime.now(timezone.utc)
+        kind = StackComponentType.ARTIFACT_STORE
+        return S3ArtifactStore("test", uuid4(), config, "s3", kind, None, now, now)
+
     def launch(self) -> None:
         """Start without waiting until it answers."""
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
@@ -59,19 +74,22 @@ class S3Server:
         master, volume, filer, s3 = self.ports
         options = (
             f"-dir={self.folder}/data -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.port={master} -master.telemetry=false"
-            f" -master.electionTimeout=1s -master.volumeSizeLimitMB={self.volume_megabytes} -volume.port={volume}"
-            f" -volume.max={self.volumes} -volume.preStopSeconds=0 -filer -filer.port={filer} -s3 -s3.port={s3}"
+            f" -master.electionTimeout=1s -master.volumeSizeLimitMB=256 -volume.port={volume}"
+            f" -volume.max=64 -volume.preStopSeconds=0 -filer -filer.port={filer} -s3 -s3.port={s3}"
             f" -s3.config={self.folder}/s3.json -s3.iam=false -s3.port.iceberg=0 -s3.port.lance=0"
         )
         with (self.folder / "log").open("ab") as log:
             command = [str(WEED), "-logtostderr=true", "server", *options.split()]
+            if self.disk_megabytes:
+                mount = f'mount -t tmpfs -o size={self.disk_megabytes}m none "$0" && exec "$@"'
+                command = ["unshare", "-rm", "sh", "-c", mount, f"{self.folder}/data", *command]
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
     def start(self, *buckets: str) -> None:
         """Start, and wait until a bucket can be made and written."""
         self.launch()
         client, deadline = self.client(1), time.monotonic() + READY_SECONDS
-        for bucket in ("ready-probe", *buckets):
+        for bucket in buckets:
             while True:
                 with contextlib.suppress(RetrievalError):
                     make_bucket_anew(client, bucket)
