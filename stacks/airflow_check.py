@@ -136,9 +136,11 @@ def examine_run(tasks: set[str]) -> list[str]:
     read = {one.id for step in run.steps.values() for ones in step.inputs.values() for one in ones}
     if not read <= set(made):
         raise StorageError(f"ZenML run {run.name}: {len(read - set(made))} inputs were made by none of its steps")
+    tries = [f"  {name} took {step.version} tries" for name, step in run.steps.items() if step.version > 1]
     return [
         f"ZenML run {run.name}: {len(states)} steps completed, started by Airflow's run {run.orchestrator_run_id}",
         f"  {len(made)} artifacts, {len(read)} of them read by later steps; each has its producer in this run",
+        *tries,
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,8 @@ NIGHTLY = OrchestrationConfig(schedule="0 2 * * *", retries=3, retry_delay_secon
 
 @pytest.fixture(autouse=True)
 def frozen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    home = SimpleNamespace(config_directory=str(tmp_path / "zenml"), local_stores_path=str(tmp_path / "stores"))
+    monkeypatch.setattr("stacks.orchestration.GlobalConfiguration", lambda: home)
     monkeypatch.setattr("stacks.orchestration.freeze", lambda _project, _folder: tmp_path / "frozen")
     return tmp_path / "frozen"
 
