@@ -90,14 +90,17 @@ def resolve(name: str, tracker: Tracker | None) -> str:
 
 
 def _wanted() -> dict[str, dict[str, ModelVersionResponse]]:
-    """For each model its version by alias; a version may have both aliases, but in ZenML only one stage."""
+    """For each model its version by alias; a version may have both aliases, but in ZenML only one stage.
+
+    A version put into a stage by hand although its making was cut short has nothing to register.
+    """
     wanted: dict[str, dict[str, ModelVersionResponse]] = {model: {} for model in MAIN}
     for stage in STAGES:
         retriever = in_stage(stage)
-        if retriever is not None:
-            wanted[RETRIEVER][stage.value] = retriever
-            for model, name in parts_of(retriever).items():
-                wanted[model][stage.value] = find_version(name, model)
+        parts = {model: find_version(name, model) for model, name in parts_of(retriever).items()} if retriever else {}
+        for model, version in {RETRIEVER: retriever, **parts}.items():
+            if version is not None and version.get_artifact(MAIN[model]):
+                wanted[model][stage.value] = version
     return wanted
 
 
