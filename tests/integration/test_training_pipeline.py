@@ -62,8 +62,8 @@ def test_an_empty_question_and_an_unknown_version_are_one_line(trained: Project)
 
 def test_the_run_takes_the_local_stack_and_leaves_the_active_one(trained: Project) -> None:
     assert active_stack(trained) == "default"
-    newest = "(select stack_id from pipeline_snapshot order by created desc limit 1)"
-    assert trained.query(f"select name from stack where id = {newest}") == [("local",)]
+    of_runs = "pipeline_snapshot p join pipeline_run r on r.snapshot_id = p.id join stack s on s.id = p.stack_id"
+    assert trained.query(f"select s.name from {of_runs} order by r.created limit 1") == [("local",)]
 
 
 def test_no_artifact_is_a_pickle_and_each_has_a_content_hash_and_a_picture(trained: Project) -> None:
