@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval.errors import ConfigError
+from retrieval.s3.client import S3
+from retrieval.s3.folders import pull_folder
+from retrieval.s3.published import latest
 from stacks.command import run_command, say
 
 MODELS = {"bi-encoder": "legal-bi-encoder", "cross-encoder": "legal-cross-encoder"}
@@ -32,32 +35,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pull(model: str, version: str, target: Path) -> int:
-    from retrieval.s3.folders import pull_folder
     from stacks.connection import registered_store
 
     s3, bucket = registered_store()
-    uri = published_uri(model, version, bucket)
+    uri = published_uri(s3, bucket, model, version)
     fetched = pull_folder(s3, uri, target.absolute())
     say(f"{target}: {'fetched from' if fetched else 'is already a verified copy of'} {uri}")
     return 0
 
 
-def published_uri(model: str, version: str, bucket: str) -> str:
+def published_uri(s3: S3, bucket: str, model: str, version: str) -> str:
     """Address of a published model.
 
     Args:
+        s3: The store.
+        bucket: ``s3://bucket``.
         model: Key of `MODELS`.
         version: A stage or number, which ZenML knows; ``latest`` or a training run's id, which the bucket knows.
-        bucket: ``s3://bucket``.
 
     Raises:
         ConfigError: If there is no such version or it was never published.
     """
-    from retrieval.s3.published import latest
-    from stacks.connection import registered_store
-
     if version == "latest":
-        return latest(registered_store()[0], f"{bucket}/{model}").uri
+        return latest(s3, f"{bucket}/{model}").uri
     if _RUN_ID.fullmatch(version):
         return f"{bucket}/{model}/{version}"
     return _uri_of_version(MODELS[model], version)

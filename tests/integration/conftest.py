@@ -74,7 +74,7 @@ class Project:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=2400,
             check=False,
         )
         if expect is not None:

@@ -1,32 +1,24 @@
-"""Folders in a real S3 server: round trips, resuming, outages, damage, refusals and full disks."""
+"""Folders in a real S3 server: round trips, resuming, damage, publishing and refusals."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from retrieval.errors import ArtifactError, RetrievalError, StorageError
-from retrieval.folders import MANIFEST, verify_folder, write_folder
+from retrieval.errors import ArtifactError, StorageError
+from retrieval.folders import MANIFEST, verify_folder
 from retrieval.s3 import objects
 from retrieval.s3.client import S3
 from retrieval.s3.folders import copy_folder, download_folder, pull_folder, upload_folder
 from retrieval.s3.objects import get_bytes, get_json, put_bytes, put_file, put_json, sizes_below
 from retrieval.s3.published import latest, publish
-from tests.integration.conftest import ROOT
-from tests.s3_server import SECRET, S3Server, new_server, remove
+from tests.model_folder import PART_BYTES, contents, made
+from tests.s3_server import SECRET, S3Server
 
 BUCKET = "folders"
-PART_BYTES = 5 << 20
-"""The smallest that S3 allows, so that a small file has several parts."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,30 +29,6 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def s3(s3_server: S3Server) -> S3:
     return s3_server.client(patience_seconds=180)
-
-
-@pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A server that tests kill; each starts it again."""
-    server = new_server(tmp_path_factory.mktemp("fragile"))
-    server.start(BUCKET)
-    yield server
-    remove(server)
-
-
-def made(folder: Path, parts: float = 2.5) -> Path:
-    """A folder with an empty, a small, a nested and a large file of ``parts`` parts."""
-    with write_folder(folder) as staging:
-        (staging / "empty").touch()
-        (staging / "retriever.json").write_text(json.dumps({"training_run_id": "run-1"}))
-        (staging / "tokenizer").mkdir()
-        (staging / "tokenizer/tokenizer.json").write_text("Điều 1")
-        (staging / "weights.bin").write_bytes(os.urandom(int(parts * PART_BYTES)))
-    return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_pulled_folder_is_the_uploaded_one_and_a_second_pull_fetches_nothing(s3: S3, tmp_path: Path) -> None:
@@ -189,55 +157,6 @@ def test_a_copy_that_is_there_already_is_left_alone(s3: S3, tmp_path: Path) -> N
     assert dates() == before
 
 
-def test_an_upload_goes_on_when_the_server_comes_back(
-    fragile: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fragile.kill()
-    fragile.start(BUCKET)
-    source, s3 = made(tmp_path / "source", 4.5), fragile.client(patience_seconds=120)
-    struck = kill_after_parts(fragile, s3, monkeypatch, parts=2)
-    upload = threading.Thread(target=upload_folder, args=(s3, source, f"s3://{BUCKET}/outage"))
-    upload.start()
-    assert struck.wait(120)
-    time.sleep(2)
-    fragile.launch()
-    upload.join(240)
-    assert not upload.is_alive()
-    pull_folder(s3, f"s3://{BUCKET}/outage", tmp_path / "target")
-    assert contents(tmp_path / "target") == contents(source)
-
-
-def test_a_server_that_stays_away_gives_one_clear_error_and_nothing_loadable(
-    fragile: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fragile.kill()
-    fragile.start(BUCKET)
-    s3, uri = fragile.client(patience_seconds=3), f"s3://{BUCKET}/abandoned"
-    with monkeypatch.context() as patched:
-        kill_after_parts(fragile, s3, patched, parts=2)
-        with pytest.raises(StorageError, match=r"weights\.bin: http://127\.0\.0\.1:\d+ cannot be reached after 3 s"):
-            upload_folder(s3, made(tmp_path / "source", 4.5), uri)
-    fragile.start(BUCKET)
-    with pytest.raises(ArtifactError, match=r"no manifest\.json"):
-        pull_folder(fragile.client(), uri, tmp_path / "target")
-
-
-def kill_after_parts(server: S3Server, s3: S3, patched: pytest.MonkeyPatch, parts: int) -> threading.Event:
-    """Kill the server when so many parts have been sent and the next is on its way."""
-    struck, sent, real = threading.Event(), [], s3.client.upload_part
-
-    def upload_part(**arguments: object) -> object:
-        if len(sent) >= parts and not struck.is_set():
-            server.kill()
-            struck.set()
-        answer = real(**arguments)
-        sent.append(arguments["PartNumber"])
-        return answer
-
-    patched.setattr(s3.client, "upload_part", upload_part)
-    return struck
-
-
 def test_wrong_credentials_are_told_without_showing_them(s3_server: S3Server, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("x")
@@ -251,48 +170,3 @@ def test_a_missing_bucket_is_named_with_the_command_that_makes_it(s3: S3) -> Non
     for request in (lambda: get_bytes(s3, "s3://nowhere/x"), lambda: sizes_below(s3, "s3://nowhere")):
         with pytest.raises(StorageError, match=r"has no bucket nowhere; make it with .*--create-bucket"):
             request()
-
-
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="makes a small disk with unshare")
-def test_a_server_whose_disk_is_full_is_told_and_what_it_got_is_not_loadable(tmp_path: Path) -> None:
-    server = new_server(tmp_path / "small", disk_megabytes=24)
-    try:
-        server.start(BUCKET)
-        with pytest.raises(StorageError, match=r"is its disk full\?|cannot be reached"):
-            upload_folder(server.client(3), made(tmp_path / "source", 9), f"s3://{BUCKET}/large")
-        with pytest.raises(RetrievalError):
-            pull_folder(server.client(3), f"s3://{BUCKET}/large", tmp_path / "target")
-        assert not (tmp_path / "target").exists()
-    finally:
-        remove(server)
-
-
-FILL = """\
-import sys
-from pathlib import Path
-from retrieval.errors import RetrievalError
-from retrieval.s3.client import settings_from_environment, connect
-from retrieval.s3.folders import pull_folder
-try:
-    pull_folder(connect(settings_from_environment()), sys.argv[1], Path(sys.argv[2]))
-except RetrievalError as error:
-    sys.exit(f"error: {error}")
-"""
-
-
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="makes a small disk with unshare")
-def test_a_full_disk_ends_a_pull_with_one_line_and_what_was_fetched_is_kept(
-    s3_server: S3Server, s3: S3, tmp_path: Path
-) -> None:
-    upload_folder(s3, made(tmp_path / "source", 2.5), f"s3://{BUCKET}/too-large")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    script = 'mount -t tmpfs -o size=8m none "$0" && exec "$1" -c "$2" "$3" "$0/model"'
-    command = ["unshare", "-rm", "sh", "-c", script, str(disk), sys.executable, FILL, f"s3://{BUCKET}/too-large"]
-    environment = {**os.environ, **s3_server.environment, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    if "unshare:" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"no small disk to be had: {done.stderr.strip()}")
-    assert "No space left on device while fetching" in done.stderr
-    assert "type the same command again" in done.stderr
-    assert "Traceback" not in done.stderr

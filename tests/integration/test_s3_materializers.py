@@ -17,10 +17,9 @@ from retrieval.folders import MANIFEST
 from retrieval.s3 import objects
 from retrieval.s3.objects import get_bytes, put_bytes, sizes_below
 from retrieval.search.embedding import CorpusVectors
+from tests.model_folder import PART_BYTES
 from tests.s3_server import S3Server
 from tests.unit.materializers.test_round_trips import CASES, DATASET, same
-
-PART_BYTES = 5 << 20
 
 
 @pytest.fixture(scope="module")
