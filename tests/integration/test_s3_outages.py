@@ -22,6 +22,7 @@ from tests.model_folder import PART_BYTES, contents, made
 from tests.s3_server import S3Server, new_server, remove
 
 BUCKET = "folders"
+pytestmark = pytest.mark.slow  # waits for servers to go and to come back
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +109,6 @@ from retrieval.errors import RetrievalError
 from retrieval.s3.client import settings_from_environment, connect
 from retrieval.s3.folders import pull_folder
 
-pytestmark = pytest.mark.slow  # waits for servers to go and to come back
 try:
     pull_folder(connect(settings_from_environment()), sys.argv[1], Path(sys.argv[2]))
 except RetrievalError as error:
