@@ -18,13 +18,14 @@ from retrieval.errors import ArtifactError, SearchError
 from retrieval.folders import verify_folder, write_folder
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.reranker import CrossEncoder, load_cross_encoder
-from retrieval.records import Article, Corpus, Dataset, Query, Run
+from retrieval.records import Corpus, Dataset, Query, Run
 from retrieval.runtime import Runtime
+from retrieval.search.answers import Answer, FirstStage, answers_of, with_reranker
 from retrieval.search.bm25 import Bm25Index, Units
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
-from retrieval.search.rerank import blend, candidate_passages, reranker_logits
+from retrieval.search.rerank import blend, candidate_passages, reranker_logits, sigmoid
 
 STAGES = ("bm25", "dense", "hybrid", "reranked")
 
@@ -80,32 +81,6 @@ class RetrieverSettings:
     @property
     def _bm25(self) -> tuple[float, float, Units, int]:
         return self.bm25_k1, self.bm25_b, self.bm25_units, self.bm25_title_count if self.titles else 0
-
-
-@dataclass(frozen=True)
-class FirstStage:
-    """What the first stage knows of some queries.
-
-    Attributes:
-        vectors: (Q, D) query vectors.
-        bm25: Lexical run.
-        dense: Vector run.
-        hybrid: Their mix.
-    """
-
-    vectors: NDArray[np.float32]
-    bm25: Run
-    dense: Run
-    hybrid: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One article in an answer."""
-
-    article: Article
-    score: float
-    snippet: str
 
 
 @dataclass(frozen=True)
@@ -210,14 +185,17 @@ class Retriever:
         Raises:
             SearchError: If the question has no text.
         """
-        queries = self.prepare([question])
+        queries, settings = self.prepare([question]), self.settings
         stage = self.first_stage(queries)
-        final = stage.hybrid if self.cross_encoder is None else self.rerank(queries, stage)
-        best = candidate_passages(self.index, stage.vectors, final, k)[0]
-        return [
-            Answer(self.corpus.articles[self.corpus.row_of[hit.cid]], hit.score, self.corpus.passages[passage].text)
-            for hit, passage in zip(final.hits(0)[:k], best, strict=False)  # padding of a short list lies at its end
-        ]
+        if self.cross_encoder is None or settings.rerank_weight == 0.0:
+            return self.answers(stage, stage.hybrid, k)
+        logits = self.logits(queries, stage, settings.rerank_depth)
+        final = blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
+        return with_reranker(self.answers(stage, final, k), stage.hybrid.hits(0), sigmoid(logits)[0])
+
+    def answers(self, stage: FirstStage, run: Run, k: int) -> list[Answer]:
+        """The ``k`` best articles of a run of one question: ``stage.hybrid``, or the same reordered."""
+        return answers_of(self.corpus, self.index, stage, run, k, self.settings.titles)
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder``, whole or not at all."""
