@@ -61,15 +61,13 @@ class Answer:
     Attributes:
         article: The article.
         score: What it was ranked by.
-        passage_row: Row in the corpus of its passage nearest to the question.
-        snippet: That passage's text.
+        snippet: Its passage nearest to the question.
         first_stage: The scores behind its place in the first stage.
         reranker: Probability that the cross-encoder gave it; None where it was not read.
     """
 
     article: Article
     score: float
-    passage_row: int
     snippet: str
     first_stage: FirstStageScores
     reranker: float | None = None
@@ -91,7 +89,7 @@ def answers_of(corpus: Corpus, index: DenseIndex, stage: FirstStage, run: Run, k
     passages = candidate_passages(index, stage.vectors, run, k)[0].tolist()[: len(hits)]  # padding lies at the end
     scores = _first_stage_scores(index, stage, rows, passages, titles)
     return [
-        Answer(corpus.articles[row], hit.score, passage, corpus.passages[passage].text, score)
+        Answer(corpus.articles[row], hit.score, corpus.passages[passage].text, score)
         for hit, row, passage, score in zip(hits, rows, passages, scores, strict=True)
     ]
 
