@@ -6,11 +6,9 @@ and gateway run until Ctrl-C, or with ``--in-process`` the gateway alone.
 
 from __future__ import annotations
 
-import argparse
-import logging
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +18,8 @@ from deployment.local_servers import (
     LocalServer,
     claim_port,
     running,
-    serve_until_interrupted,
-    stopping_signals,
 )
 from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
-from retrieval.errors import ArtifactError, RetrievalError
-from retrieval.runtime import telemetry_off
 
 LOGS = Path(".cache/serve")
 _READY_SECONDS = 300.0

@@ -15,7 +15,9 @@ from retrieval.errors import ConfigError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve with the settings of the environment; see `run_service` for what is returned."""
-    parser = argparse.ArgumentParser(prog="python -m deployment.gateway", description=(__doc__ or "").partition(": ")[2])
+    parser = argparse.ArgumentParser(
+        prog="python -m deployment.gateway", description=(__doc__ or "").partition(": ")[2]
+    )
     parser.add_argument("--in-process", action="store_true", help="load both models here; no services are needed")
     arguments = parser.parse_args(argv)
     try:

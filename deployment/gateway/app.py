@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, Law
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
-from deployment.payloads import ERRORS, QUESTION
+from deployment.payloads import ERRORS, QUESTION, ErrorOut
 from deployment.reranking import RerankingEngine
 from deployment.service import called, create_app, standing_of
 from deployment.settings import ServingSettings
@@ -32,7 +33,8 @@ NAME = "gateway"
 ACTIONS = ("search", "article", "laws")
 _DESCRIPTION = "A question in Vietnamese to the law articles that answer it, best first. The search page is at /."
 _EXAMPLES = {"question": {"value": {"question": QUESTION, "top_k": 10, "rerank": True}}}
-_FAULTS = {status: ERRORS[status] for status in (400, 401, 408, 413, 422, 429, 500, 502, 503)}
+_UPSTREAM = {"model": ErrorOut, "description": "The bi-encoder service does not answer, or answers badly."}
+_UNKNOWN = {"model": ErrorOut, "description": "No article has this cid."}
 
 
 def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process: bool) -> SearchEngine:
@@ -61,9 +63,7 @@ def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) ->
         EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens), settings.deadline_seconds
     )
     model = retriever.cross_encoder
-    reranker = model and OwnReranker(
-        RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens)
-    )
+    reranker = model and OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens))
     return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
 
 
@@ -76,13 +76,19 @@ def _joined(
     metrics: EndpointMetrics,
 ) -> SearchEngine:
     patient = reranker and PatientReranker(reranker, settings.rerank_budget_seconds)
-    joined = bundle.settings(rerank_depth=settings.rerank_depth)
+    own = bundle.settings()
+    joined = replace(own, rerank_depth=settings.rerank_depth or own.rerank_depth)
     return SearchEngine(first, patient, library, joined, bundle.facts, metrics)
 
 
 def router() -> APIRouter:
     """Search, articles and laws."""
-    own = APIRouter(route_class=StrictRoute, responses=_FAULTS, default_response_class=JsonAnswer, tags=["search"])
+    own = APIRouter(
+        route_class=StrictRoute,
+        responses={**ERRORS, 502: _UPSTREAM},
+        default_response_class=JsonAnswer,
+        tags=["search"],
+    )
 
     @own.post("/search", response_model=SearchOut, summary="The law articles that answer a question, best first")
     async def search(
@@ -94,7 +100,7 @@ def router() -> APIRouter:
         found = await engine.search(payload.question, payload.top_k, payload.rerank)
         return JsonAnswer(found.model_dump(mode="json"))
 
-    @own.get("/articles/{cid:path}", response_model=ArticleOut, summary="A whole article", responses={404: ERRORS[404]})
+    @own.get("/articles/{cid:path}", response_model=ArticleOut, summary="A whole article", responses={404: _UNKNOWN})
     async def article(
         request: Request,
         cid: str,

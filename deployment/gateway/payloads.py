@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from deployment.payloads import MAX_TOP_K, QUESTION, Payload
+from deployment.payloads import MAX_TOP_K, QUESTION, FirstStageOut, Payload
 
 MAX_QUESTION_CHARACTERS = 2_000
-Question = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern="[0-9A-Za-zÀ-ỹ]")
-]
+Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern="[0-9A-Za-zÀ-ỹ]")]
 Fallback = Literal["slow", "down", "bad_answer", "overloaded", "resting", "no_reranker"]
 """Why articles are in the first stage's order although reranking was asked for."""
 
@@ -29,16 +27,9 @@ class SearchIn(Payload):
     rerank: Annotated[bool, Field(strict=True, description="Whether the first ones are read by the reranker.")] = True
 
 
-class ComponentsOut(BaseModel):
-    """Why an article ranks where it does; a scaled score compares it with the question's other candidates, 0 to 1."""
+class ComponentsOut(FirstStageOut):
+    """Why an article ranks where it does."""
 
-    bm25: float | None = Field(description="BM25's score; null where BM25 did not find the article.")
-    bm25_scaled: float
-    dense: float | None = Field(description="Score of the vectors; null where they did not find the article.")
-    dense_scaled: float
-    passage: float = Field(description="Cosine of question and nearest passage.")
-    title: float | None = Field(description="Cosine of question and title.")
-    hybrid: float = Field(description="The mix of both scaled scores, which is the first stage's score.")
     reranker: float | None = Field(description="The reranker's probability; null where it did not read the article.")
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployment.gateway.payloads import ComponentsOut
 from deployment.gateway.stages import Document, RerankFault
+from deployment.payloads import FirstStageOut
 from deployment.refusals import NotReady, Overloaded, Refusal, UpstreamFault
 from retrieval.records import Corpus
 from retrieval.search.answers import Answer, FirstStageScores
@@ -33,7 +33,7 @@ class _Found(_Lenient):
     cid: str
     score: Finite
     snippet: str
-    components: ComponentsOut
+    components: FirstStageOut
 
 
 class _FoundAll(_Lenient):
@@ -103,7 +103,7 @@ class RemoteFirstStage:
 
     def _answer(self, found: _Found) -> Answer:
         article = self._corpus.articles[self._corpus.row_of[found.cid]]
-        scores = FirstStageScores(**found.components.model_dump(exclude={"reranker"}))
+        scores = FirstStageScores(**found.components.model_dump())
         return Answer(article, found.score, found.snippet, scores)
 
     def _refusal(self, response: httpx.Response) -> Refusal:

@@ -20,7 +20,7 @@ from retrieval.errors import SearchError
 from retrieval.records import Run
 from retrieval.search.answers import Answer
 from retrieval.search.rerank import blend_probabilities
-from retrieval.search.retriever import RetrieverSettings
+from retrieval.search.settings import RetrieverSettings
 
 _logger = logging.getLogger(__name__)
 
