@@ -179,7 +179,7 @@ class BatchEmbedOut(Served):
 
 
 class FirstStageOut(BaseModel):
-    """Why the first stage ranks an article where it does; scaled scores compare it with the other candidates, 0 to 1."""
+    """Why the first stage ranks an article where it does; scaled scores compare it with others, from 0 to 1."""
 
     bm25: float | None = Field(description="BM25's score; null where BM25 did not find the article.")
     bm25_scaled: float

@@ -63,7 +63,11 @@ def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) ->
         EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens), settings.deadline_seconds
     )
     model = retriever.cross_encoder
-    reranker = model and OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens))
+    reranker = (
+        None
+        if model is None
+        else OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens))
+    )
     return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
 
 
@@ -75,7 +79,7 @@ def _joined(
     settings: ServingSettings,
     metrics: EndpointMetrics,
 ) -> SearchEngine:
-    patient = reranker and PatientReranker(reranker, settings.rerank_budget_seconds)
+    patient = None if reranker is None else PatientReranker(reranker, settings.rerank_budget_seconds)
     own = bundle.settings()
     joined = replace(own, rerank_depth=settings.rerank_depth or own.rerank_depth)
     return SearchEngine(first, patient, library, joined, bundle.facts, metrics)
@@ -93,7 +97,7 @@ def router() -> APIRouter:
     @own.post("/search", response_model=SearchOut, summary="The law articles that answer a question, best first")
     async def search(
         request: Request,
-        payload: Annotated[SearchIn, Body(openapi_examples=_EXAMPLES)],  # type: ignore[arg-type]
+        payload: Annotated[SearchIn, Body(openapi_examples=_EXAMPLES)],
     ) -> Response:
         called(request, "search")
         engine: SearchEngine = standing_of(request).serving()

@@ -11,7 +11,7 @@ from retrieval.errors import ServingError
 from retrieval.search.answers import Answer
 
 
-class RerankFault(ServingError):
+class RerankFault(ServingError):  # noqa: N818 - a fault that the gateway survives
     """The reranker gave no scores in time; the first stage's order stands.
 
     Attributes:

@@ -104,7 +104,7 @@ def _marked(spans: Sequence[Span], first: int, last: int) -> int:
 
 
 def _opening(text: str, start: int) -> int:
-    """Where to begin so that a marked word is read in its context: at its line if that is near, else some words before."""
+    """Where a part with a marked word begins: at the start of its line if that is near, else some words before."""
     line = text.rfind("\n", max(0, start - 2 * _CONTEXT_CHARACTERS), start)
     return line + 1 if line >= 0 else _word_start(text, start - _CONTEXT_CHARACTERS)
 
