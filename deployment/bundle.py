@@ -9,12 +9,15 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from retrieval.data.storage import load_dataset
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, verify_folder
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.reranker import CrossEncoder, load_cross_encoder
+from retrieval.records import Corpus
 from retrieval.runtime import Runtime
 from retrieval.search.retriever import Retriever, read_retriever
+from retrieval.search.settings import RetrieverSettings, read_settings
 
 FACTS = "bundle.json"
 FORMAT = 1
@@ -69,6 +72,14 @@ class Bundle:
     def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
         """Both stages, or the first alone, ready to search."""
         return read_retriever(self.folder, runtime, rerank)
+
+    def corpus(self) -> Corpus:
+        """What can be found, without any model."""
+        return load_dataset(self.folder / "corpus").corpus
+
+    def settings(self) -> RetrieverSettings:
+        """How the parts are joined."""
+        return read_settings(self.folder)
 
     def bi_encoder(self) -> BiEncoder:
         """The first stage's model alone."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from retrieval.errors import RetrievalError
 from retrieval.runtime import choose_runtime
+from retrieval.search.answers import Answer
 from retrieval.search.kept import KEPT, kept_folder
-from retrieval.search.retriever import Answer, load_retriever
+from retrieval.search.retriever import load_retriever
 
 _SNIPPET_CHARACTERS = 240
 
