@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from retrieval.errors import ConfigError, StorageError
+from retrieval.extras import need
 
 PATIENCE_VARIABLE = "S3_PATIENCE_SECONDS"
 DEFAULT_REGION = "us-east-1"
@@ -150,11 +151,10 @@ def connect(settings: S3Settings) -> S3:
 
 @lru_cache(maxsize=8)
 def _client(settings: S3Settings) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError as error:
-        raise ConfigError("S3 needs boto3, which is not installed; pip install '.[s3]'") from error
+    need("s3", "S3")
+    import boto3
+    from botocore.config import Config
+
     config = Config(
         retries={"mode": "standard", "max_attempts": 2},  # waiting longer is this module's task
         connect_timeout=5,
