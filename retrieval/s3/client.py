@@ -134,10 +134,12 @@ class S3:
             return StorageError(f"{uri}: {where} refuses the request: {code}: {detail}", code)
         if code:
             return StorageError(
-                f"{uri}: {where} answers {code} {waited}; see the server's log (is its disk full?)", code
+                f"{uri}: {where} answers {code} {waited}; see the server's log (is its disk full?)", code, away=True
             )
         name = type(error).__name__
-        return StorageError(f"{uri}: {where} cannot be reached {waited} ({name}); start it, then run again", name)
+        return StorageError(
+            f"{uri}: {where} cannot be reached {waited} ({name}); start it, then run again", name, away=True
+        )
 
 
 def connect(settings: S3Settings) -> S3:

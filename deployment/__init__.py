@@ -1,0 +1,1 @@
+"""Everything that serves a trained retriever: bundles, batching, services and their doors."""
