@@ -30,7 +30,7 @@ def local_folder(source: str, cache: Path = CACHE) -> Path:
 
     Args:
         source: A folder, or ``s3://bucket/path`` with a manifest.
-        cache: Where fetched folders are kept, one for each address; processes that want the same one wait for the first.
+        cache: Where fetched folders are kept, one for each address; of processes that start together one fetches.
 
     Raises:
         ConfigError: If ``source`` is empty or no address.

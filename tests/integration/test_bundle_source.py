@@ -1,4 +1,4 @@
-"""Bundles fetched from a real S3 server: verified, kept, resumed, shared by processes, and there while the store is away."""
+"""Bundles from a real S3 server: verified, kept, resumed, shared by processes, there while the store is away."""
 
 from __future__ import annotations
 
