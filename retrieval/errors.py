@@ -14,6 +14,7 @@ RetrievalError
 ├── AlertError           a message could not be posted
 ├── ServerError          a server on this machine does not start or has ended
 ├── TrackingError        the experiment tracker does not answer or refuses
+├── ServingError         a request cannot be answered
 ├── PromotionError       a version cannot take the place it was judged for
 └── StoreError           ZenML's own store cannot be used
 """
@@ -84,6 +85,10 @@ class ServerError(RetrievalError):
 
 class TrackingError(RetrievalError):
     """The experiment tracker does not answer or refuses."""
+
+
+class ServingError(RetrievalError):
+    """A request cannot be answered; `deployment.refusals` draws the kinds."""
 
 
 class PromotionError(RetrievalError):

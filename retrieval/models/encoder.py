@@ -55,13 +55,18 @@ class BiEncoder(nn.Module):
 
     def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of queries, prefix and special tokens included."""
-        return self.tokenizer.encode([self.settings.query_prefix + t for t in texts], self.settings.max_query_tokens)
+        return self.tokenize_counted(texts, queries=True)[0]
 
     def tokenize_passages(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of passages, prefix and special tokens included."""
-        return self.tokenizer.encode(
-            [self.settings.passage_prefix + t for t in texts], self.settings.max_passage_tokens
-        )
+        return self.tokenize_counted(texts, queries=False)[0]
+
+    def tokenize_counted(self, texts: Sequence[str], queries: bool) -> tuple[list[list[int]], list[int]]:
+        """Token ids of queries or passages, and how many tokens each has before its end is cut off."""
+        settings = self.settings
+        prefix = settings.query_prefix if queries else settings.passage_prefix
+        longest = settings.max_query_tokens if queries else settings.max_passage_tokens
+        return self.tokenizer.encode_counted([prefix + text for text in texts], longest)
 
     def encode_queries(self, texts: Sequence[str], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N, D) float32 vectors of N queries, in order; a progress bar where a label is given."""

@@ -97,11 +97,13 @@ class ApartRow:
         query: Query tokens.
         passage: Tokens of each of the passage's texts.
         kept: Tokens of the last text that are used.
+        whole: Tokens of the pair before anything was cut off.
     """
 
     query: tuple[int, ...]
     passage: tuple[tuple[int, ...], ...]
     kept: int
+    whole: int
 
     def __len__(self) -> int:
         """Tokens that the upper layers read."""
@@ -128,39 +130,53 @@ class LateJoin:
     def rows(self, pairs: Sequence[Pair]) -> list[ApartRow]:
         """Token ids of pairs; a pair longer than ``settings.max_tokens`` loses the end of its last text."""
         settings = self.settings
-        queries = self.tokenizer.encode(
+        queries, query_counts = self.tokenizer.encode_counted(
             [settings.query_prefix + query for query, _ in pairs], settings.max_query_tokens
         )
         texts = [segments_of(document) for _, document in pairs]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(text for one in texts for text in one))}
-        encoded = self.tokenizer.encode(
+        encoded, counts = self.tokenizer.encode_counted(
             [settings.passage_prefix + text for text in distinct], settings.max_passage_tokens
         )
         result = []
-        for query, one in zip(queries, texts, strict=True):
+        for query, query_count, one in zip(queries, query_counts, texts, strict=True):
             passage = tuple(tuple(encoded[distinct[text]]) for text in one)
             room = settings.max_tokens - len(query) - sum(map(len, passage[:-1]))
-            result.append(ApartRow(tuple(query), passage, max(1, min(len(passage[-1]), room))))
+            whole = query_count + sum(counts[distinct[text]] for text in one)
+            result.append(ApartRow(tuple(query), passage, max(1, min(len(passage[-1]), room)), whole))
         return result
 
     def know(self, rows: Sequence[ApartRow], runtime: Runtime) -> None:
-        """Run the lower layers over those texts of some pairs that are not known yet."""
+        """Run the lower layers over those texts of some pairs that are not known yet, and keep what they give."""
+        self.states = self._known(rows, runtime)
+
+    def _known(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[TokenStates, ...]:
+        """What is known, with the texts of some pairs."""
         texts = dict.fromkeys(text for row in rows for text in (row.query, *row.passage))
         missing = [text for text in texts if not any(text in states.bounds for states in self.states)]
-        if missing:
-            found = read_lower_layers(self.backbone, missing, self.settings.separate_layers, runtime)
-            self.states = (*self.states, found or self._plain(missing, runtime))
+        if not missing:
+            return self.states
+        found = read_lower_layers(self.backbone, missing, self.settings.separate_layers, runtime)
+        return *self.states, found or self._plain(missing, runtime)
 
     def logits(self, rows: Sequence[ApartRow], runtime: Runtime) -> Tensor:
         """(B,) float32 logits of known rows, with gradients for head and upper layers."""
-        with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
-            vectors, of_query, of_passage = self.joined(rows, runtime)
-        logits: Tensor = self.head.to(runtime.device)(vectors, of_query, of_passage)
-        return logits
+        return self._logits(rows, self.states, runtime)
 
     def joined(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[Tensor, Tensor, Tensor]:
         """Token vectors (B, T, D) of known rows after the upper layers, with the masks that `InteractionHead` takes."""
-        hidden = nn.utils.rnn.pad_sequence([self._below(row) for row in rows], batch_first=True)
+        return self._joined(rows, self.states, runtime)
+
+    def _logits(self, rows: Sequence[ApartRow], states: Sequence[TokenStates], runtime: Runtime) -> Tensor:
+        with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
+            vectors, of_query, of_passage = self._joined(rows, states, runtime)
+        logits: Tensor = self.head.to(runtime.device)(vectors, of_query, of_passage)
+        return logits
+
+    def _joined(
+        self, rows: Sequence[ApartRow], states: Sequence[TokenStates], runtime: Runtime
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        hidden = nn.utils.rnn.pad_sequence([_below(row, states) for row in rows], batch_first=True)
         hidden, of_query, of_passage = (part.to(runtime.device) for part in (hidden, *_masks(rows, hidden.shape[1])))
         real = of_query | of_passage
         seen = None if bool(real.all()) else real[:, None, None, :]  # (B, 1, 1, T)
@@ -169,14 +185,18 @@ class LateJoin:
             hidden = layer(hidden, attention_mask=seen)
         return hidden, of_query, of_passage
 
-    def score(self, pairs: Sequence[Pair], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
-        """(N,) float32 logits of N pairs, in order; a progress bar where a label is given."""
-        rows = self.rows(pairs)
+    def score(self, rows: Sequence[ApartRow], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(N,) float32 logits of N rows, in order; nothing is kept of texts that come up.
+
+        Args:
+            rows: Of `rows`.
+            runtime: Where to compute.
+            label: Name of the progress bar; None shows none.
+        """
         result = np.empty(len(rows), np.float32)
         if not rows:
             return result
-        before = self.states
-        self.know(rows, runtime)
+        states = self._known(rows, runtime)
         packed = packed_encoder(self.backbone, [row.query for row in rows[:3]], runtime)
         first = self.settings.separate_layers
 
@@ -184,9 +204,9 @@ class LateJoin:
         def work(batch: list[int]) -> NDArray[np.float32]:
             chosen = [rows[row] for row in batch]
             if packed is None:
-                return self.logits(chosen, runtime).float().cpu().numpy()
+                return self._logits(chosen, states, runtime).float().cpu().numpy()
             runs = runs_of_equal_length([len(row) for row in chosen])
-            hidden = packed.run(torch.cat([self._below(row) for row in chosen]), runs, first)
+            hidden = packed.run(torch.cat([_below(row, states) for row in chosen]), runs, first)
             parts, done = [], 0
             for block, (count, length) in zip(torch.split(hidden, [c * n for c, n in runs]), runs, strict=True):
                 parts.append(self.head(block.view(count, length, -1), *_masks(chosen[done : done + count], length)))
@@ -199,16 +219,7 @@ class LateJoin:
             for batch, values in spread(work_batches(lengths, runtime.precision, runtime), work, runtime):
                 result[batch] = values
                 bar.update(len(batch))
-        self.states = before  # a question and its candidates are not kept
         return result
-
-    def _below(self, row: ApartRow) -> Tensor:
-        """(T, D) float32 token vectors of a pair's texts, end to end, before the upper layers."""
-        texts = [self._of(text).float() for text in (row.query, *row.passage)]  # autocast joins no float16
-        return torch.cat([*texts[:-1], texts[-1][: row.kept]])
-
-    def _of(self, text: tuple[int, ...]) -> Tensor:
-        return next(states for states in self.states if text in states.bounds).of(text)
 
     @torch.no_grad()
     def _plain(self, texts: Sequence[tuple[int, ...]], runtime: Runtime) -> TokenStates:
@@ -223,6 +234,16 @@ class LateJoin:
         ends = np.cumsum([len(part) for part in parts]).tolist()
         bounds = dict(zip(texts, zip([0, *ends[:-1]], ends, strict=True), strict=True))
         return TokenStates(np.concatenate(parts), bounds, self.settings.separate_layers)
+
+
+def _below(row: ApartRow, states: Sequence[TokenStates]) -> Tensor:
+    """(T, D) float32 token vectors of a pair's texts, end to end, before the upper layers."""
+    texts = [_of(text, states).float() for text in (row.query, *row.passage)]  # autocast joins no float16
+    return torch.cat([*texts[:-1], texts[-1][: row.kept]])
+
+
+def _of(text: tuple[int, ...], states: Sequence[TokenStates]) -> Tensor:
+    return next(known for known in states if text in known.bounds).of(text)
 
 
 def _masks(rows: Sequence[ApartRow], longest: int) -> tuple[Tensor, Tensor]:

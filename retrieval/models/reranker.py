@@ -113,13 +113,17 @@ class CrossEncoder(nn.Module):
 
     def tokenize(self, pairs: Sequence[Pair]) -> list[list[int]] | list[ApartRow]:
         """Rows of (query, document) pairs, special tokens included; a row's length is its tokens."""
-        return self.late.rows(pairs) if self.late else self._together(pairs)
+        return self.tokenize_counted(pairs)[0]
 
-    def _together(self, pairs: Sequence[Pair]) -> list[list[int]]:
+    def tokenize_counted(self, pairs: Sequence[Pair]) -> tuple[list[list[int]] | list[ApartRow], list[int]]:
+        """The same, and how many tokens each pair has before anything is cut off."""
+        if self.late:
+            apart = self.late.rows(pairs)
+            return apart, [row.whole for row in apart]
         settings = self.settings
         queries = [settings.query_prefix + query for query, _ in pairs]
         passages = [settings.passage_prefix + joined_text(document) for _, document in pairs]
-        return self.tokenizer.encode_pairs(queries, passages, settings.max_tokens, settings.max_query_tokens)
+        return self.tokenizer.encode_pairs_counted(queries, passages, settings.max_tokens, settings.max_query_tokens)
 
     def logits(self, rows: Sequence[Any], runtime: Runtime) -> Tensor:
         """(B,) float32 logits of rows that `tokenize` gave, with gradients."""
@@ -133,15 +137,19 @@ class CrossEncoder(nn.Module):
 
     def score(self, pairs: Sequence[Pair], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N,) float32 logits of N (query, document) pairs, in order; a progress bar where a label is given."""
+        return self.score_rows(self.tokenize(pairs), runtime, label)
+
+    def score_rows(self, rows: Sequence[Any], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+        """(N,) float32 logits of N rows that `tokenize` gave, in order; a progress bar where a label is given."""
         self.head.to(runtime.device)
         if self.late:
-            return self.late.score(pairs, runtime, label)
+            return self.late.score(rows, runtime, label)
 
         def finish(states: HiddenStates) -> Tensor:
             return self.finish(states.pool(self.settings.pooling)).unsqueeze(-1)
 
         reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
-        return run_rows(reader, self._together(pairs), runtime, label)[:, 0]
+        return run_rows(reader, rows, runtime, label)[:, 0]
 
     def save(self, folder: Path) -> None:
         """Write the model as a plain folder, whole or not at all; `load_cross_encoder` reads it."""

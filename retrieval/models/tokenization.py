@@ -69,28 +69,45 @@ class TextTokenizer:
         return [[i if i < self._vocabulary else self._unknown_id for i in row] for row in rows]
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-        """Token ids of each text between its special tokens.
+        """Token ids of each text between its special tokens; a row longer than ``max_tokens`` loses its end.
+
+        Raises:
+            ModelError: If ``max_tokens`` leaves no room beside the special tokens.
+        """
+        return self.encode_counted(texts, max_tokens)[0]
+
+    def encode_counted(self, texts: Sequence[str], max_tokens: int) -> tuple[list[list[int]], list[int]]:
+        """Token ids of each text between its special tokens, and how many there are before the end is cut off.
 
         Args:
             texts: Any strings, prefix included.
             max_tokens: Longest row, special tokens included; longer texts lose their end.
 
         Returns:
-            One row a text.
+            One row a text, and the length that each row would have without a limit.
 
         Raises:
             ModelError: If ``max_tokens`` leaves no room beside the special tokens.
         """
         template = self._template
-        room = max_tokens - len(template.first) - len(template.last)
+        around = len(template.first) + len(template.last)
+        room = max_tokens - around
         if room < 1:
             raise ModelError(f"max_tokens: got {max_tokens}, which leaves no room beside special tokens; raise it")
-        return [[*template.first, *row[:room], *template.last] for row in self._contents(texts)]
+        contents = self._contents(texts)
+        rows = [[*template.first, *row[:room], *template.last] for row in contents]
+        return rows, [len(row) + around for row in contents]
 
     def encode_pairs(
         self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
     ) -> list[list[int]]:
-        """Token ids of query and passage read together.
+        """Token ids of query and passage read together; see `encode_pairs_counted`."""
+        return self.encode_pairs_counted(queries, passages, max_tokens, max_query_tokens)[0]
+
+    def encode_pairs_counted(
+        self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
+    ) -> tuple[list[list[int]], list[int]]:
+        """Token ids of query and passage read together, and how many there are before anything is cut off.
 
         Args:
             queries: One a pair; repeated texts are tokenised once.
@@ -99,7 +116,7 @@ class TextTokenizer:
             max_query_tokens: Query tokens kept, special tokens not counted; the passage fills what is left.
 
         Returns:
-            One row a pair.
+            One row a pair, and the length that each row would have without limits.
 
         Raises:
             ModelError: If the numbers of queries and passages differ, or nothing is left for the passage.
@@ -107,7 +124,8 @@ class TextTokenizer:
         if len(queries) != len(passages):
             raise ModelError(f"pairs: got {len(queries)} queries and {len(passages)} passages; give one of each a pair")
         template = self._template
-        room = max_tokens - len(template.first) - len(template.middle) - len(template.last)
+        around = len(template.first) + len(template.middle) + len(template.last)
+        room = max_tokens - around
         if room <= max_query_tokens:
             raise ModelError(
                 f"max_tokens {max_tokens} leaves no room for a passage after {max_query_tokens} query tokens;"
@@ -115,11 +133,12 @@ class TextTokenizer:
             )
         unique = list(dict.fromkeys([*queries, *passages]))
         ids = dict(zip(unique, self._contents(unique), strict=True))
-        rows = []
+        rows, counts = [], []
         for query, passage in zip(queries, passages, strict=True):
             head = ids[query][:max_query_tokens]
             rows.append([*template.first, *head, *template.middle, *ids[passage][: room - len(head)], *template.last])
-        return rows
+            counts.append(len(ids[query]) + len(ids[passage]) + around)
+        return rows, counts
 
     def token_types(self, input_ids: Tensor) -> Tensor | None:
         """(B, T) token types of encoded pairs: 1 after the first separator in BERT, None where all are 0."""

@@ -213,6 +213,16 @@ class Retriever:
         queries = self.prepare([question])
         stage = self.first_stage(queries)
         final = stage.hybrid if self.cross_encoder is None else self.rerank(queries, stage)
+        return self.answers(stage, final, k)
+
+    def answers(self, stage: FirstStage, final: Run, k: int) -> list[Answer]:
+        """The ``k`` best articles of a run's first query, each with the passage that represents it.
+
+        Args:
+            stage: What the first stage knows of the query.
+            final: A run of the same queries.
+            k: Articles at most.
+        """
         best = candidate_passages(self.index, stage.vectors, final, k)[0]
         return [
             Answer(self.corpus.articles[self.corpus.row_of[hit.cid]], hit.score, self.corpus.passages[passage].text)
@@ -240,6 +250,20 @@ def load_retriever(folder: Path, runtime: Runtime) -> Retriever:
         ArtifactError: If the folder is missing, incomplete or altered.
     """
     verify_folder(folder)
+    return read_retriever(folder, runtime)
+
+
+def read_retriever(folder: Path, runtime: Runtime, rerank: bool = True) -> Retriever:
+    """Load a folder whose files were checked already.
+
+    Args:
+        folder: Written by `Retriever.save`.
+        runtime: Where to compute.
+        rerank: Load the cross-encoder, where there is one.
+
+    Raises:
+        ArtifactError: If the folder holds something else.
+    """
     try:
         settings = RetrieverSettings(**json.loads((folder / "settings.json").read_text(encoding="utf-8")))
         passages = np.load(folder / "passages.npy", allow_pickle=False)
@@ -251,7 +275,7 @@ def load_retriever(folder: Path, runtime: Runtime) -> Retriever:
     return Retriever(
         corpus,
         load_bi_encoder(folder / "bi-encoder"),
-        load_cross_encoder(reranker) if reranker.is_dir() else None,
+        load_cross_encoder(reranker) if rerank and reranker.is_dir() else None,
         DenseIndex.of(corpus, passages, titles),
         Bm25Index.load(folder / "bm25"),
         settings,

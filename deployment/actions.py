@@ -1,0 +1,251 @@
+"""From a payload to an answer, the same for HTTP and for jobs: validated on the way in, plain values on the way out."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from deployment.embedding import Embedded, EmbeddingEngine
+from deployment.forwards import Read, Timings
+from deployment.payloads import (
+    BatchEmbed,
+    BatchScore,
+    BiEncoderPayload,
+    CrossEncoderPayload,
+    DocumentIn,
+    Embed,
+    EmbeddingsIn,
+    Rerank,
+    RerankIn,
+    ScorePair,
+    Search,
+)
+from deployment.refusals import InvalidInput
+from deployment.reranking import RerankingEngine, Scored
+from monitoring.cost import Price
+from retrieval.models.pair import Document
+from retrieval.search.retriever import Answer
+
+BI_ENCODER, CROSS_ENCODER = "legal-bi-encoder", "legal-cross-encoder"
+BI_ENCODER_ACTIONS = ("embed", "batch_embed", "search", "v1_embeddings")
+CROSS_ENCODER_ACTIONS = ("rerank", "score_pair", "batch_score", "v1_rerank")
+_BI_ENCODER: TypeAdapter[Embed | BatchEmbed | Search] = TypeAdapter(BiEncoderPayload)
+_CROSS_ENCODER: TypeAdapter[Rerank | ScorePair | BatchScore] = TypeAdapter(CrossEncoderPayload)
+_LONGEST_MESSAGE = 300
+Payload = TypeVar("Payload")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What belongs to a request besides its payload.
+
+    Attributes:
+        price: Of the machine.
+        deadline_seconds: Longest wait for the model; None waits as long as it takes.
+    """
+
+    price: Price
+    deadline_seconds: float | None = None
+
+
+async def bi_encoder_action(engine: EmbeddingEngine, payload: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    """Answer ``embed``, ``batch_embed`` or ``search``.
+
+    Args:
+        engine: The bi-encoder.
+        payload: With ``action``.
+        asked: Price and deadline.
+
+    Returns:
+        Plain values that JSON can say.
+
+    Raises:
+        Refusal: If the payload is wrong or the model cannot answer.
+    """
+    return await answer_bi_encoder(engine, validated(_BI_ENCODER, payload), asked)
+
+
+async def cross_encoder_action(engine: RerankingEngine, payload: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    """Answer ``rerank``, ``score_pair`` or ``batch_score``; see `bi_encoder_action`."""
+    return await answer_cross_encoder(engine, validated(_CROSS_ENCODER, payload), asked)
+
+
+async def answer_bi_encoder(
+    engine: EmbeddingEngine, payload: Embed | BatchEmbed | Search, asked: Asked
+) -> dict[str, Any]:
+    """The same for a payload that is valid already."""
+    started = time.monotonic()
+    if isinstance(payload, Search):
+        found = await engine.search(payload.question, payload.top_k, asked.deadline_seconds)
+        results = [_article(rank, answer) for rank, answer in enumerate(found.answers, start=1)]
+        served = _served(BI_ENCODER, engine.facts.bi_encoder, engine, found.read, found.timings, asked, started)
+        return {"results": results, "count": len(results), "encode_time_ms": _ms(found.timings.infer), **served}
+    texts = [payload.text] if isinstance(payload, Embed) else payload.texts
+    embedded = await engine.embed(texts, payload.input_type, asked.deadline_seconds)
+    vectors = embedded.vectors.tolist()
+    return {
+        **({"embedding": vectors[0]} if isinstance(payload, Embed) else {"embeddings": vectors}),
+        "dimension": engine.dimension,
+        "count": len(vectors),
+        "encode_time_ms": _ms(embedded.timings.infer),
+        **_embedded(engine, embedded, asked, started),
+    }
+
+
+async def answer_cross_encoder(
+    engine: RerankingEngine, payload: Rerank | ScorePair | BatchScore, asked: Asked
+) -> dict[str, Any]:
+    """The same for a payload that is valid already."""
+    started = time.monotonic()
+    if isinstance(payload, Rerank):
+        documents = [_document(document) for document in payload.documents]
+        scored = await engine.score(payload.query, documents, asked.deadline_seconds)
+        results = [
+            {
+                "index": row,
+                "id": payload.documents[row].id,
+                "text": payload.documents[row].text,
+                "metadata": payload.documents[row].metadata,
+                "score": float(scored.scores[row]),
+                "rank": rank,
+            }
+            for rank, row in enumerate(_best(scored, payload.top_n), start=1)
+        ]
+        return {"results": results, "count": len(results), **_scored(engine, scored, asked, started)}
+    pairs = payload.pairs if isinstance(payload, BatchScore) else [payload]
+    scored = await engine.score_pairs([(pair.query, pair.document) for pair in pairs], asked.deadline_seconds)
+    served = _scored(engine, scored, asked, started)
+    scores, logits = scored.scores.tolist(), scored.logits.tolist()
+    if isinstance(payload, ScorePair):
+        return {"score": scores[0], "logit": logits[0], **served}
+    return {"scores": scores, "logits": logits, "count": len(scores), **served}
+
+
+async def openai_embeddings(engine: EmbeddingEngine, payload: EmbeddingsIn, asked: Asked) -> dict[str, Any]:
+    """Answer OpenAI's embeddings request."""
+    started = time.monotonic()
+    texts = [payload.input] if isinstance(payload.input, str) else payload.input
+    embedded = await engine.embed(texts, payload.input_type, asked.deadline_seconds)
+    vectors: Sequence[Any]
+    if payload.encoding_format == "base64":
+        vectors = [base64.b64encode(vector.astype("<f4").tobytes()).decode() for vector in embedded.vectors]
+    else:
+        vectors = embedded.vectors.tolist()
+    data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+    served = _embedded(engine, embedded, asked, started)
+    return {"object": "list", "data": data, "usage": _usage(embedded.read), **served}
+
+
+async def cohere_rerank(engine: RerankingEngine, payload: RerankIn, asked: Asked) -> dict[str, Any]:
+    """Answer Cohere's and Jina's rerank request."""
+    started = time.monotonic()
+    scored = await engine.score(payload.query, [_document(one) for one in payload.documents], asked.deadline_seconds)
+    results: list[dict[str, Any]] = []
+    for row in _best(scored, payload.top_n):
+        result: dict[str, Any] = {"index": row, "relevance_score": float(scored.scores[row])}
+        if payload.return_documents:
+            document = payload.documents[row]
+            result["document"] = {"text": document} if isinstance(document, str) else document.model_dump()
+        results.append(result)
+    return {"results": results, "usage": _usage(scored.read), **_scored(engine, scored, asked, started)}
+
+
+def validated(adapter: TypeAdapter[Payload], values: object) -> Payload:
+    """A payload as its schema has it.
+
+    Raises:
+        InvalidInput: If it is not; names the first thing that is wrong.
+    """
+    try:
+        return adapter.validate_python(values)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
+
+
+def invalid(errors: Sequence[Any]) -> InvalidInput:
+    """What is told of validation errors: where and what is wrong first, and how many more there are."""
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    what = str(first["msg"])[:_LONGEST_MESSAGE]
+    return InvalidInput(f"{place}: {what}{more}; see /openapi.json for what is taken here")
+
+
+def _document(document: str | DocumentIn) -> Document:
+    if isinstance(document, str):
+        return document
+    return (document.title, document.text) if document.title else document.text
+
+
+def _best(scored: Scored, top_n: int | None) -> list[int]:
+    """Rows by score, best first; equal scores keep their order."""
+    order: list[int] = (-scored.logits).argsort(kind="stable").tolist()
+    return order[:top_n]
+
+
+def _article(rank: int, answer: Answer) -> dict[str, Any]:
+    article = answer.article
+    return {
+        "rank": rank,
+        "cid": article.cid,
+        "score": answer.score,
+        "title": article.title,
+        "law": article.law,
+        "path": list(article.path),
+        "snippet": answer.snippet,
+    }
+
+
+def _usage(read: Read) -> dict[str, int]:
+    return {"prompt_tokens": sum(read.tokens), "total_tokens": sum(read.tokens)}
+
+
+def _embedded(engine: EmbeddingEngine, embedded: Embedded, asked: Asked, started: float) -> dict[str, Any]:
+    return _served(BI_ENCODER, engine.facts.bi_encoder, engine, embedded.read, embedded.timings, asked, started)
+
+
+def _scored(engine: RerankingEngine, scored: Scored, asked: Asked, started: float) -> dict[str, Any]:
+    return _served(CROSS_ENCODER, engine.facts.cross_encoder, engine, scored.read, scored.timings, asked, started)
+
+
+def _served(
+    model: str,
+    version: str,
+    engine: EmbeddingEngine | RerankingEngine,
+    read: Read,
+    timings: Timings,
+    asked: Asked,
+    started: float,
+) -> dict[str, Any]:
+    """What every answer carries."""
+    price, usd = asked.price, asked.price.usd(timings.worker)
+    engine.metrics.cost_usd.labels(engine.metrics.endpoint).set(usd)
+    return {
+        "model": model,
+        "model_version": version,
+        "index_version": engine.facts.index,
+        "timings_ms": {
+            "queue": _ms(timings.queue),
+            "tokenise": _ms(timings.tokenise),
+            "infer": _ms(timings.infer),
+            "total": _ms(time.monotonic() - started),
+        },
+        "tokens": sum(read.tokens),
+        "truncated": list(read.truncated),
+        "truncated_count": sum(read.truncated),
+        "cost": {
+            "worker_seconds": timings.worker,
+            "usd": usd,
+            "machine": price.machine,
+            "priced_on": price.priced_on,
+        },
+    }
+
+
+def _ms(seconds: float) -> float:
+    return round(1000.0 * seconds, 3)

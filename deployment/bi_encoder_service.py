@@ -1,0 +1,111 @@
+"""``python -m deployment.bi_encoder_service``: embeds texts and finds articles over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
+
+from deployment import actions
+from deployment.actions import BI_ENCODER_ACTIONS, Asked
+from deployment.bundle import open_bundle
+from deployment.embedding import EmbeddingEngine
+from deployment.payloads import (
+    ERRORS,
+    LAW,
+    QUESTION,
+    BatchEmbedOut,
+    BiEncoderPayload,
+    EmbeddingsIn,
+    EmbeddingsOut,
+    EmbedOut,
+    SearchOut,
+)
+from deployment.service import asked_of, called, create_app, standing_of
+from deployment.serving import run_service
+from deployment.settings import BI_ENCODER_PORT, ServingSettings, read_settings
+from deployment.strict_json import JsonAnswer, StrictRoute
+from monitoring.metrics import EndpointMetrics
+from retrieval.errors import ConfigError
+from retrieval.runtime import choose_runtime
+
+NAME = "bi-encoder"
+_DESCRIPTION = "Vietnamese questions and law as vectors, and the first stage's search."
+_INFER_EXAMPLES = {
+    "embed": {"value": {"action": "embed", "text": QUESTION}},
+    "batch_embed": {"value": {"action": "batch_embed", "texts": [LAW], "input_type": "passage"}},
+    "search": {"value": {"action": "search", "question": QUESTION, "top_k": 3}},
+}
+_OPENAI_EXAMPLES = {
+    "floats": {"value": {"input": [QUESTION], "model": NAME}},
+    "base64": {"value": {"input": QUESTION, "model": NAME, "encoding_format": "base64"}},
+}
+
+
+def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> EmbeddingEngine:
+    """Verify the bundle and load its first stage."""
+    bundle = open_bundle(Path(settings.bundle))
+    retriever = bundle.retriever(choose_runtime(settings.precision, settings.threads), rerank=False)
+    return EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens)
+
+
+def router() -> APIRouter:
+    """The service's own endpoints."""
+    own = APIRouter(route_class=StrictRoute, responses=ERRORS, default_response_class=JsonAnswer, tags=["model"])
+
+    @own.post(
+        "/infer",
+        response_model=EmbedOut | BatchEmbedOut | SearchOut,
+        summary="Embed one text or several, or search",
+    )
+    async def infer(
+        request: Request,
+        payload: Annotated[BiEncoderPayload, Body(openapi_examples=_INFER_EXAMPLES)],
+        asked: Annotated[Asked, Depends(asked_of)],
+    ) -> Response:
+        called(request, payload.action)
+        engine: EmbeddingEngine = standing_of(request).serving()
+        return JsonAnswer(await actions.answer_bi_encoder(engine, payload, asked))
+
+    @own.post("/v1/embeddings", response_model=EmbeddingsOut, summary="Embeddings in OpenAI's shape")
+    async def embeddings(
+        request: Request,
+        payload: Annotated[EmbeddingsIn, Body(openapi_examples=_OPENAI_EXAMPLES)],
+        asked: Annotated[Asked, Depends(asked_of)],
+    ) -> Response:
+        called(request, "v1_embeddings")
+        engine: EmbeddingEngine = standing_of(request).serving()
+        return JsonAnswer(await actions.openai_embeddings(engine, payload, asked))
+
+    return own
+
+
+def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: None) -> FastAPI:
+    """The service.
+
+    Raises:
+        ConfigError: If no bundle is named.
+    """
+    if not settings.bundle:
+        raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
+    metrics = EndpointMetrics(NAME, BI_ENCODER_ACTIONS)
+    return create_app(
+        NAME, _DESCRIPTION, settings, metrics, lambda: load_engine(settings, metrics), [router()], on_fault
+    )
+
+
+def main() -> int:
+    """Serve with the settings of the environment."""
+    try:
+        settings = read_settings()
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return run_service(make_app, settings, BI_ENCODER_PORT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What is served: a retriever folder with its facts, every file signed by one manifest, opened only if all is well."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from retrieval.errors import ArtifactError
+from retrieval.folders import MANIFEST, verify_folder
+from retrieval.models.encoder import BiEncoder, load_bi_encoder
+from retrieval.models.reranker import CrossEncoder, load_cross_encoder
+from retrieval.runtime import Runtime
+from retrieval.search.retriever import Retriever, read_retriever
+
+FACTS = "bundle.json"
+FORMAT = 1
+UNKNOWN = "unknown"
+_COMMAND = "python -m deployment.bundle"
+_SUFFIXES = frozenset({".json", ".npy", ".parquet", ".safetensors", ".txt", ".codes", ".model"})
+"""What a bundle may hold: data formats only, nothing that runs code when it is read."""
+
+
+@dataclass(frozen=True)
+class BundleFacts:
+    """Versions of everything in a bundle; ``unknown`` where the retriever does not say.
+
+    Attributes:
+        retriever: Version of legal-retriever.
+        bi_encoder: Version of legal-bi-encoder.
+        cross_encoder: Version of legal-cross-encoder; empty where there is none.
+        index: First 12 digits of the SHA-256 over articles, vectors, BM25 and fusion settings.
+        data: Fingerprint of the dataset that the models were trained on.
+        code: Git commit of the training.
+        bi_encoder_run: Training run.
+        cross_encoder_run: Training run; empty where there is none.
+    """
+
+    retriever: str
+    bi_encoder: str
+    cross_encoder: str
+    index: str
+    data: str
+    code: str
+    bi_encoder_run: str
+    cross_encoder_run: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle folder.
+
+    Attributes:
+        folder: Where it lies.
+        facts: What is in it.
+    """
+
+    folder: Path
+    facts: BundleFacts
+
+    @property
+    def has_cross_encoder(self) -> bool:
+        """Whether it can rerank."""
+        return (self.folder / "cross-encoder").is_dir()
+
+    def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
+        """Both stages, or the first alone, ready to search."""
+        return read_retriever(self.folder, runtime, rerank)
+
+    def bi_encoder(self) -> BiEncoder:
+        """The first stage's model alone."""
+        return load_bi_encoder(self.folder / "bi-encoder")
+
+    def cross_encoder(self) -> CrossEncoder:
+        """The reranker alone.
+
+        Raises:
+            ArtifactError: If the bundle has none.
+        """
+        if not self.has_cross_encoder:
+            raise ArtifactError(f"{self.folder}: has no cross-encoder; bundle a retriever that was trained with one")
+        return load_cross_encoder(self.folder / "cross-encoder")
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Check every file of a bundle against its manifest.
+
+    Raises:
+        ArtifactError: If a file is missing, altered, not listed or of a kind that no bundle has, or facts are missing.
+    """
+    verify_folder(folder)
+    _refuse_strangers(folder)
+    return Bundle(folder, _read_facts(folder / FACTS))
+
+
+def _read_facts(path: Path) -> BundleFacts:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        version = values.pop("format")
+        facts = BundleFacts(**values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArtifactError(f"{path}: not the facts of a bundle ({error}); make it with {_COMMAND}") from error
+    strange = [field.name for field in fields(facts) if not isinstance(getattr(facts, field.name), str)]
+    if version != FORMAT or strange:
+        what = f"{strange[0]} is not text" if strange else f"its format is {version!r}, not {FORMAT}"
+        raise ArtifactError(f"{path}: {what}; make it with {_COMMAND}")
+    return facts
+
+
+def write_facts(folder: Path, facts: BundleFacts) -> None:
+    """Write ``bundle.json``."""
+    text = json.dumps({"format": FORMAT, **asdict(facts)}, indent=2, ensure_ascii=False)
+    (folder / FACTS).write_text(text + "\n", encoding="utf-8")
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse what the manifest does not list, links out of the folder, and kinds of file that no bundle has."""
+    listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise ArtifactError(f"{path}: is a link; a bundle holds files only, so make it again")
+        if path.is_dir():
+            continue
+        if path.suffix not in _SUFFIXES:
+            raise ArtifactError(f"{path}: no bundle has files of this kind; remove it or make the bundle again")
+        if name not in listed and path.name != MANIFEST:
+            raise ArtifactError(f"{path}: not listed in {MANIFEST}; remove it or make the bundle again")

@@ -1,0 +1,122 @@
+"""``python -m deployment.cross_encoder_service``: scores questions and documents over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
+
+from deployment import actions
+from deployment.actions import CROSS_ENCODER_ACTIONS, Asked
+from deployment.bundle import open_bundle
+from deployment.payloads import (
+    ERRORS,
+    LAW,
+    OTHER_LAW,
+    QUESTION,
+    BatchScoreOut,
+    CrossEncoderPayload,
+    RerankIn,
+    RerankOut,
+    ScorePairOut,
+    V1RerankOut,
+)
+from deployment.reranking import RerankingEngine
+from deployment.service import asked_of, called, create_app, standing_of
+from deployment.serving import run_service
+from deployment.settings import CROSS_ENCODER_PORT, ServingSettings, read_settings
+from deployment.strict_json import JsonAnswer, StrictRoute
+from monitoring.metrics import EndpointMetrics
+from retrieval.errors import ConfigError
+from retrieval.runtime import choose_runtime
+
+NAME = "cross-encoder"
+_DESCRIPTION = "How well pieces of law answer a Vietnamese question."
+_INFER_EXAMPLES = {
+    "rerank": {
+        "value": {
+            "action": "rerank",
+            "query": QUESTION,
+            "documents": [
+                {"id": "a", "text": OTHER_LAW},
+                {"id": "b", "text": LAW, "metadata": {"law": "45/2019/QH14"}},
+            ],
+            "top_n": 1,
+        }
+    },
+    "score_pair": {"value": {"action": "score_pair", "query": QUESTION, "document": LAW}},
+    "batch_score": {"value": {"action": "batch_score", "pairs": [{"query": QUESTION, "document": LAW}]}},
+}
+_RERANK_EXAMPLES = {
+    "texts": {"value": {"query": QUESTION, "documents": [OTHER_LAW, LAW], "model": NAME, "top_n": 1}},
+    "objects": {"value": {"query": QUESTION, "documents": [{"text": LAW}], "return_documents": True}},
+}
+
+
+def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> RerankingEngine:
+    """Verify the bundle and load its reranker."""
+    bundle = open_bundle(Path(settings.bundle))
+    runtime = choose_runtime(settings.precision, settings.threads)
+    return RerankingEngine(bundle.cross_encoder(), bundle.facts, runtime, metrics, settings.queue_tokens)
+
+
+def router() -> APIRouter:
+    """The service's own endpoints."""
+    own = APIRouter(route_class=StrictRoute, responses=ERRORS, default_response_class=JsonAnswer, tags=["model"])
+
+    @own.post(
+        "/infer",
+        response_model=RerankOut | ScorePairOut | BatchScoreOut,
+        summary="Rerank documents, or score one pair or several",
+    )
+    async def infer(
+        request: Request,
+        payload: Annotated[CrossEncoderPayload, Body(openapi_examples=_INFER_EXAMPLES)],
+        asked: Annotated[Asked, Depends(asked_of)],
+    ) -> Response:
+        called(request, payload.action)
+        engine: RerankingEngine = standing_of(request).serving()
+        return JsonAnswer(await actions.answer_cross_encoder(engine, payload, asked))
+
+    @own.post("/v1/rerank", response_model=V1RerankOut, summary="Reranking in Cohere's and Jina's shape")
+    async def rerank(
+        request: Request,
+        payload: Annotated[RerankIn, Body(openapi_examples=_RERANK_EXAMPLES)],
+        asked: Annotated[Asked, Depends(asked_of)],
+    ) -> Response:
+        called(request, "v1_rerank")
+        engine: RerankingEngine = standing_of(request).serving()
+        return JsonAnswer(await actions.cohere_rerank(engine, payload, asked))
+
+    return own
+
+
+def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: None) -> FastAPI:
+    """The service.
+
+    Raises:
+        ConfigError: If no bundle is named.
+    """
+    if not settings.bundle:
+        raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
+    metrics = EndpointMetrics(NAME, CROSS_ENCODER_ACTIONS)
+    return create_app(
+        NAME, _DESCRIPTION, settings, metrics, lambda: load_engine(settings, metrics), [router()], on_fault
+    )
+
+
+def main() -> int:
+    """Serve with the settings of the environment."""
+    try:
+        settings = read_settings()
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return run_service(make_app, settings, CROSS_ENCODER_PORT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What both engines share: the queue of one model, sized for the processor, and facts about what it answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deployment.batching import Batched, Batcher
+from deployment.refusals import ModelFault
+from monitoring.metrics import EndpointMetrics
+from retrieval.runtime import Runtime
+
+_CPU_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}  # what keeps a core busy and a layer in its cache
+_GPU_TOKENS = 32_768
+Rows = Sequence[Any]
+Forward = Callable[[Rows, Runtime], NDArray[np.float32]]
+"""From rows of token ids to (N, ...) float32, on the device of the runtime."""
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time of a request went, in seconds.
+
+    Attributes:
+        queue: Waiting for the model.
+        tokenise: From text to token ids.
+        infer: In the model.
+        worker: Its share of the machine, which is what it costs.
+    """
+
+    queue: float
+    tokenise: float
+    infer: float
+    worker: float
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the model read of the texts of a request.
+
+    Attributes:
+        tokens: Of each text, special tokens included.
+        truncated: Whether each text lost its end.
+    """
+
+    tokens: tuple[int, ...]
+    truncated: tuple[bool, ...]
+
+
+class ModelQueue:
+    """One model behind a `Batcher`, and a thread that prepares texts for it."""
+
+    def __init__(self, forward: Forward, runtime: Runtime, metrics: EndpointMetrics, queue_tokens: int) -> None:
+        on_cpu = runtime.device.type == "cpu"
+        self._forward, self._runtime, self._metrics = forward, runtime, metrics
+        self._texts = ThreadPoolExecutor(1, thread_name_prefix="texts")
+        self._batcher: Batcher[Any, NDArray[np.float32]] = Batcher(
+            self._work,
+            len,
+            metrics,
+            workers=runtime.threads if on_cpu else 1,
+            batch_tokens=_CPU_TOKENS[runtime.precision] if on_cpu else _GPU_TOKENS,
+            queue_tokens=queue_tokens,
+        )
+
+    async def prepare(self, make: Callable[[], Made]) -> Made:
+        """Run something that takes a while and is not the model's, such as tokenising, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._texts, make)
+
+    async def run(self, rows: Rows, deadline_seconds: float | None) -> Batched[NDArray[np.float32]]:
+        """The model's numbers for some rows."""
+        return await self._batcher.run(rows, deadline_seconds=deadline_seconds)
+
+    async def close(self) -> None:
+        """Finish what waits and end the threads."""
+        await self._batcher.close()
+        self._texts.shutdown()
+
+    def read(self, rows: Rows, whole: Sequence[int]) -> Read:
+        """What the model reads of texts, and how many lose their end.
+
+        Args:
+            rows: As they are read.
+            whole: Tokens of each before it was cut.
+        """
+        truncated = tuple(len(row) < count for row, count in zip(rows, whole, strict=True))
+        self._metrics.truncations.labels(self._metrics.endpoint).inc(sum(truncated))
+        return Read(tuple(map(len, rows)), truncated)
+
+    def _work(self, rows: Rows, threads: int) -> list[NDArray[np.float32]]:
+        if torch.get_num_threads() != threads and self._runtime.device.type == "cpu":
+            torch.set_num_threads(threads)
+        values = self._forward(rows, replace(self._runtime, threads=threads))
+        if not np.isfinite(values).all():
+            raise ModelFault("the model gave numbers that are not finite; its weights may be damaged, so restart it")
+        return list(values)

@@ -1,0 +1,312 @@
+"""What clients send and get, for HTTP and jobs alike; limits and examples stand here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from deployment.refusals import CODES
+
+MAX_TEXT_CHARACTERS = 20_000
+MAX_TEXTS = 512
+MAX_DOCUMENTS = 512
+MAX_TOP_K = 100
+
+QUESTION = "Người lao động được nghỉ phép năm bao nhiêu ngày?"
+LAW = "Người lao động làm việc đủ 12 tháng cho một người sử dụng lao động thì được nghỉ hằng năm, hưởng nguyên lương."
+OTHER_LAW = "Cá nhân có quyền xác lập giao dịch dân sự theo quy định của Bộ luật này."
+
+Text = Annotated[
+    str,
+    # one letter or digit at least: what is left of other texts after cleaning says nothing
+    StringConstraints(min_length=1, max_length=MAX_TEXT_CHARACTERS, pattern="[0-9A-Za-zÀ-ỹ]"),
+]
+InputType = Annotated[
+    Literal["query", "passage"],
+    Field(description="Questions and pieces of law are read differently by the encoder."),
+]
+TopK = Annotated[int, Field(ge=1, le=MAX_TOP_K, strict=True, description="Articles at most.")]
+Name = Annotated[str, StringConstraints(max_length=256)]
+Identifier = Name | Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+
+
+class Payload(BaseModel):
+    """Base of everything a client sends: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Embed(Payload):
+    """One text to one vector."""
+
+    action: Literal["embed"]
+    text: Text
+    input_type: InputType = "query"
+
+
+class BatchEmbed(Payload):
+    """Several texts to as many vectors."""
+
+    action: Literal["batch_embed"]
+    texts: Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
+    input_type: InputType = "query"
+
+
+class Search(Payload):
+    """A question to articles, by the first stage."""
+
+    action: Literal["search"]
+    question: Text
+    top_k: TopK = 10
+
+
+BiEncoderPayload = Annotated[Embed | BatchEmbed | Search, Field(discriminator="action")]
+
+
+class DocumentIn(Payload):
+    """A document to be scored."""
+
+    text: Text
+    id: Identifier | None = None
+    title: Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS)] = Field(
+        "", description="Heading, which the reranker reads before the text."
+    )
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Handed back as it is.")
+
+
+class Rerank(Payload):
+    """Documents to be put in order for a question."""
+
+    action: Literal["rerank"]
+    query: Text
+    documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=MAX_DOCUMENTS)]
+    top_n: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS, strict=True)] | None = None
+
+
+class ScorePair(Payload):
+    """One question and one document."""
+
+    action: Literal["score_pair"]
+    query: Text
+    document: Text
+
+
+class PairIn(Payload):
+    """A question and a document."""
+
+    query: Text
+    document: Text
+
+
+class BatchScore(Payload):
+    """Several pairs."""
+
+    action: Literal["batch_score"]
+    pairs: Annotated[list[PairIn], Field(min_length=1, max_length=MAX_DOCUMENTS)]
+
+
+CrossEncoderPayload = Annotated[Rerank | ScorePair | BatchScore, Field(discriminator="action")]
+
+
+class EmbeddingsIn(Payload):
+    """OpenAI's embeddings request; ``input_type`` is ours, as in other APIs of this shape."""
+
+    input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
+    model: Name = Field("", description="Any name; one model is served.")
+    encoding_format: Literal["float", "base64"] = "float"
+    user: Name = ""
+    input_type: InputType = "query"
+
+
+class RerankIn(Payload):
+    """Cohere's and Jina's rerank request."""
+
+    query: Text
+    documents: Annotated[list[Text | DocumentIn], Field(min_length=1, max_length=MAX_DOCUMENTS)]
+    model: Name = Field("", description="Any name; one model is served.")
+    top_n: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS, strict=True)] | None = None
+    return_documents: Annotated[bool, Field(strict=True)] = False
+
+
+class TimingsOut(BaseModel):
+    """Where the time went, in milliseconds."""
+
+    queue: float
+    tokenise: float
+    infer: float
+    total: float
+
+
+class CostOut(BaseModel):
+    """What a request cost: its share of the machine's seconds, times the machine's price."""
+
+    worker_seconds: float
+    usd: float
+    machine: str
+    priced_on: str = Field(description="Month of the list price; empty for a price of one's own.")
+
+
+class Served(BaseModel):
+    """What every answer of a model carries."""
+
+    model: str
+    model_version: str
+    index_version: str
+    timings_ms: TimingsOut
+    tokens: int
+    truncated: list[bool] = Field(description="Whether each text lost its end.")
+    truncated_count: int
+    cost: CostOut
+
+
+class EmbedOut(Served):
+    """One vector."""
+
+    embedding: list[float]
+    dimension: int
+    count: int
+    encode_time_ms: float
+
+
+class BatchEmbedOut(Served):
+    """Vectors in the order of the texts."""
+
+    embeddings: list[list[float]]
+    dimension: int
+    count: int
+    encode_time_ms: float
+
+
+class ArticleOut(BaseModel):
+    """An article that was found."""
+
+    rank: int
+    cid: str
+    score: float
+    title: str
+    law: str
+    path: list[str]
+    snippet: str
+
+
+class SearchOut(Served):
+    """Articles, best first."""
+
+    results: list[ArticleOut]
+    count: int
+    encode_time_ms: float
+
+
+class RerankedOut(BaseModel):
+    """A document in its new place."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    id: str | int | None
+    text: str
+    metadata: dict[str, Any]
+    score: float
+    rank: int
+
+
+class RerankOut(Served):
+    """Documents, best first."""
+
+    results: list[RerankedOut]
+    count: int
+
+
+class ScorePairOut(Served):
+    """A score within 0 and 1, and the logit it comes from."""
+
+    score: float
+    logit: float
+
+
+class BatchScoreOut(Served):
+    """Scores in the order of the pairs."""
+
+    scores: list[float]
+    logits: list[float]
+    count: int
+
+
+class EmbeddingOut(BaseModel):
+    """One vector in OpenAI's shape."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class UsageOut(BaseModel):
+    """Tokens read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsOut(Served):
+    """OpenAI's embeddings answer."""
+
+    object: Literal["list"]
+    data: list[EmbeddingOut]
+    usage: UsageOut
+
+
+class RelevanceOut(BaseModel):
+    """A document in Cohere's and Jina's shape."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, Any] | None = None
+
+
+class V1RerankOut(Served):
+    """Cohere's and Jina's rerank answer."""
+
+    results: list[RelevanceOut]
+    usage: UsageOut
+
+
+class Health(BaseModel):
+    """The process is alive."""
+
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """The bundle is verified and the model warm."""
+
+    status: Literal["ready"]
+    cold_start_seconds: float
+    versions: dict[str, str]
+
+
+class Fault(BaseModel):
+    """What went wrong."""
+
+    code: Literal[CODES]  # type: ignore[valid-type]
+    message: str
+
+
+class ErrorOut(BaseModel):
+    """Every error has this shape."""
+
+    error: Fault
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorOut, "description": text}
+    for status, text in {
+        400: "The body is not JSON.",
+        401: "No key, or one that is not known.",
+        408: "The body did not arrive in time.",
+        413: "The body is too large.",
+        422: "The body is JSON but not what is taken here.",
+        429: "Too many requests, or a full queue; Retry-After says when to try again.",
+        500: "The model failed.",
+        503: "The model is not loaded yet.",
+    }.items()
+}
+"""Answers that any call of a model can get."""

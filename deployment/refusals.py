@@ -1,0 +1,136 @@
+"""Why a request is not answered: one class for each code that a client can get, with its HTTP status."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from retrieval.errors import ServingError
+
+
+class Refusal(ServingError):  # noqa: N818 - what a client is told, not always a fault
+    """A request that gets an error for an answer; the message says what, got and what to do next.
+
+    Attributes:
+        code: What programs look at.
+        status: Of HTTP.
+        retry_after_seconds: When to try again; None where trying again does not help.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer."""
+        if self.retry_after_seconds is None:
+            return {}
+        return {"retry-after": str(max(1, math.ceil(self.retry_after_seconds)))}
+
+    def body(self) -> dict[str, dict[str, str]]:
+        """The answer, in JSON or as a job's output."""
+        return {"error": {"code": self.code, "message": str(self)}}
+
+
+class Malformed(Refusal):
+    """The body is not JSON."""
+
+    code, status = "malformed", 400
+
+
+class Unauthorized(Refusal):
+    """No key, or one that is not known."""
+
+    code, status = "unauthorized", 401
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names the way to authenticate."""
+        return {"www-authenticate": "Bearer"}
+
+
+class NotFound(Refusal):
+    """Nothing is at this address."""
+
+    code, status = "not_found", 404
+
+
+class MethodNotAllowed(Refusal):
+    """The address takes other methods."""
+
+    code, status = "method_not_allowed", 405
+
+    def __init__(self, message: str, allowed: str = "") -> None:
+        super().__init__(message)
+        self._allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names the methods it takes."""
+        return {"allow": self._allowed}
+
+
+class BodyTooSlow(Refusal):
+    """The body did not arrive in time."""
+
+    code, status = "body_too_slow", 408
+
+
+class BodyTooLarge(Refusal):
+    """The body has more bytes than are read."""
+
+    code, status = "body_too_large", 413
+
+
+class InvalidInput(Refusal):
+    """The body is JSON but not what the action takes."""
+
+    code, status = "invalid_input", 422
+
+
+class RateLimited(Refusal):
+    """This key has asked too often."""
+
+    code, status = "rate_limited", 429
+
+
+class Overloaded(Refusal):
+    """The queue is full."""
+
+    code, status = "overloaded", 429
+
+
+class DeadlinePassed(Refusal):
+    """The queue is too long for the time that the client gave."""
+
+    code, status = "deadline_passed", 429
+
+
+class ModelFault(Refusal):
+    """The model failed or gave numbers that are not finite."""
+
+    code, status = "model_fault", 500
+
+
+class NotReady(Refusal):
+    """The bundle is not loaded yet, or the service is stopping."""
+
+    code, status = "not_ready", 503
+
+
+CODES = tuple(
+    sorted(
+        {
+            kind.code
+            for kind in (
+                Refusal, Malformed, Unauthorized, NotFound, MethodNotAllowed, BodyTooSlow, BodyTooLarge, InvalidInput,
+                RateLimited, Overloaded, DeadlinePassed, ModelFault, NotReady,
+            )
+        }
+    )
+)  # fmt: skip
+"""Every code there is."""

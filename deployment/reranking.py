@@ -1,0 +1,101 @@
+"""The cross-encoder behind its queue: a question and documents become scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployment.bundle import BundleFacts
+from deployment.forwards import ModelQueue, Read, Rows, Timings
+from monitoring.metrics import EndpointMetrics
+from retrieval.data.cleaning import clean_line, clean_text
+from retrieval.data.segmentation import segment_texts
+from retrieval.models.pair import Document, Pair
+from retrieval.models.reranker import CrossEncoder
+from retrieval.runtime import Runtime
+from retrieval.search.rerank import sigmoid
+
+_WARM_UP = ("Nghỉ phép năm bao nhiêu ngày?", "Người lao động làm việc đủ 12 tháng được nghỉ hằng năm 12 ngày.")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of some documents.
+
+    Attributes:
+        logits: (N,) float32.
+        scores: (N,) float32 within 0 and 1.
+        read: What the model read of each pair.
+        timings: Where the time went.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    read: Read
+    timings: Timings
+
+
+class RerankingEngine:
+    """Scores pairs with a cross-encoder.
+
+    Attributes:
+        facts: Versions of what is served.
+        metrics: Of the service.
+    """
+
+    def __init__(
+        self,
+        cross_encoder: CrossEncoder,
+        facts: BundleFacts,
+        runtime: Runtime,
+        metrics: EndpointMetrics,
+        queue_tokens: int = 200_000,
+    ) -> None:
+        """Wrap a model."""
+        self.facts, self._model, self.metrics = facts, cross_encoder, metrics
+        self._queue = ModelQueue(cross_encoder.score_rows, runtime, metrics, queue_tokens)
+
+    async def warm_up(self) -> None:
+        """Score one pair, so that the first client does not wait for what is laid out once."""
+        await self.score(_WARM_UP[0], [_WARM_UP[1]])
+
+    async def close(self) -> None:
+        """Finish what waits and end the threads."""
+        await self._queue.close()
+
+    async def score(self, query: str, documents: Sequence[Document], deadline_seconds: float | None = None) -> Scored:
+        """Scores of documents for one question, in order; see `score_pairs`."""
+        return await self.score_pairs([(query, document) for document in documents], deadline_seconds)
+
+    async def score_pairs(self, pairs: Sequence[Pair], deadline_seconds: float | None = None) -> Scored:
+        """Scores of pairs, in order.
+
+        Args:
+            pairs: Question and document as a client sent them; a document may be a title and a body.
+            deadline_seconds: Longest wait for the model.
+        """
+        started = time.monotonic()
+        rows, whole = await self._queue.prepare(lambda: self._tokenised(pairs))
+        read, tokenise = self._queue.read(rows, whole), time.monotonic() - started
+        done = await self._queue.run(rows, deadline_seconds)
+        logits = np.array(done.results, dtype=np.float32)
+        scores = sigmoid(logits)
+        if len(scores):
+            self.metrics.scored(scores.tolist())
+        timings = Timings(done.queue_seconds, tokenise, done.infer_seconds, done.worker_seconds)
+        return Scored(logits, scores, read, timings)
+
+    def _tokenised(self, pairs: Sequence[Pair]) -> tuple[Rows, list[int]]:
+        """Rows of pairs as the model was trained to read them, and the length of each before it was cut."""
+        queries = [clean_line(query) for query, _ in pairs]
+        documents = [(one,) if isinstance(one, str) else one for _, one in pairs]
+        texts = {text: clean_text(text) for one in documents for text in one}
+        if self._model.settings.text_kind == "segmented":
+            queries = segment_texts(queries, 1, "")
+            texts = dict(zip(texts, segment_texts(list(texts.values()), 1, ""), strict=True))
+        read = [tuple(texts[text] for text in one) for one in documents]
+        return self._model.tokenize_counted(list(zip(queries, read, strict=True)))

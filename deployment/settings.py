@@ -1,0 +1,90 @@
+"""Settings of everything that serves: one frozen object, read from ``RETRIEVER_*`` variables in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from retrieval.errors import ConfigError
+
+PREFIX = "RETRIEVER_"
+BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT = 8101, 8102, 8100
+_LISTS = ("api_keys", "cors_origins")
+
+
+class ServingSettings(BaseModel):
+    """Every setting; the variable of ``api_keys`` is ``RETRIEVER_API_KEYS``, and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle: str = Field("", description="Bundle folder, or its s3:// address.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: int = Field(0, ge=0, le=65535, description="Port; 0 takes the service's own.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Of the arithmetic.")
+    threads: int = Field(0, ge=0, description="Compute threads; 0 takes one a core.")
+    api_keys: tuple[str, ...] = Field((), description="Keys that open the doors, by comma; none leaves them open.")
+    api_keys_file: Path | None = Field(None, description="File with one more key a line; # starts a comment.")
+    requests_per_minute: int = Field(0, ge=0, description="Of one key, or of one address without keys; 0: no limit.")
+    max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body.")
+    body_timeout_seconds: float = Field(10.0, gt=0, description="Time for a whole request body to arrive.")
+    head_timeout_seconds: float = Field(10.0, gt=0, description="Time for a request's line and headers to arrive.")
+    deadline_seconds: float = Field(
+        30.0, gt=0, description="Longest wait for the model; X-Deadline-Seconds shortens it."
+    )
+    stop_seconds: float = Field(30.0, gt=0, description="Time for requests in flight after SIGTERM.")
+    queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are answered with 429.")
+    cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
+    log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
+    machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")
+    machine_usd_per_hour: float | None = Field(None, ge=0, description="Price of a machine that is not in the table.")
+
+    def keys(self) -> tuple[str, ...]:
+        """Every key, from both sources.
+
+        Raises:
+            ConfigError: If the file cannot be read or a key is shorter than 16 characters.
+        """
+        lines: list[str] = []
+        if self.api_keys_file is not None:
+            try:
+                lines = self.api_keys_file.read_text(encoding="utf-8").splitlines()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{self.api_keys_file}: API keys cannot be read ({error}); mend the file") from error
+        written = (line.partition("#")[0].strip() for line in lines)
+        keys = (*self.api_keys, *(key for key in written if key))
+        if any(len(key) < 16 for key in keys):
+            raise ConfigError("API keys: one is shorter than 16 characters; make keys with `openssl rand -hex 24`")
+        if self.api_keys_file is not None and not keys:
+            raise ConfigError(f"{self.api_keys_file}: holds no API key, which would leave the doors open; add one")
+        return keys
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> ServingSettings:  # noqa: ANN401
+    """Settings from the environment.
+
+    Args:
+        environment: Variables; default this process's.
+        **given: Values that go before those of the environment; None leaves a value out.
+
+    Raises:
+        ConfigError: If a variable has an unknown name or a wrong value.
+    """
+    variables = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for name, text in variables.items():
+        if name.startswith(PREFIX):
+            field = name.removeprefix(PREFIX).lower()
+            values[field] = tuple(filter(None, map(str.strip, text.split(",")))) if field in _LISTS else text
+    values |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return ServingSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}"
+        known = ", ".join(f"{PREFIX}{field.upper()}" for field in ServingSettings.model_fields)
+        hint = f"known are {known}" if first["type"] == "extra_forbidden" else "mend its value"
+        raise ConfigError(f"{name}: {first['msg']}; {hint}") from error

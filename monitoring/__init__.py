@@ -1,0 +1,1 @@
+"""What running services tell about themselves: metrics and cost."""
