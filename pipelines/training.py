@@ -65,7 +65,7 @@ def training_pipeline(config: Config, production: str) -> None:
     vectors = embed_corpus(dataset, encoder, shared, **compute)
     untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute)
     bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(
-        dataset, encoder, vectors, untouched, bi_training, untrained, config.search, measured, seed, **compute
+        dataset, encoder, vectors, untouched, shared, bi_training, untrained, config.search, measured, seed, **compute
     )
     counts = (cross.training_queries, cross.fast_training_queries)
     negatives = mine_negatives(dataset, encoder, vectors, config.mining, *counts, seed, **compute)

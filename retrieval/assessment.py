@@ -13,10 +13,11 @@ from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Evaluation, evaluate
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.reranker import CrossEncoder
+from retrieval.models.split import TokenStates
 from retrieval.records import Dataset, Query, Run, qrels_of
 from retrieval.runtime import Runtime
+from retrieval.search.bm25 import Bm25Index
 from retrieval.search.embedding import CorpusVectors, embed_queries
-from retrieval.search.rerank import blend
 from retrieval.search.retriever import Retriever
 from retrieval.search.settings import RetrieverSettings
 from retrieval.search.tuning import tune_first_stage, tune_reranking
@@ -85,6 +86,8 @@ def assess(
     title_queries: int,
     seed: int,
     runtime: Runtime,
+    states: TokenStates | None = None,
+    lexical: Mapping[str, Bm25Index] | None = None,
 ) -> Assessment:
     """Join the parts, choose the weights on validation, and search for the test queries.
 
@@ -99,6 +102,8 @@ def assess(
         title_queries: Queries made from titles used in each split, drawn by seed; 0 takes all.
         seed: Of that draw.
         runtime: Where to compute.
+        states: Validation and test queries after the bi-encoder's lowest layers, where that is known.
+        lexical: BM25 of the corpus by the group of `GROUPS`, where it is indexed already.
 
     Raises:
         EvaluationError: If there are no test queries.
@@ -112,13 +117,20 @@ def assess(
     for group, label in GROUPS.items():
         if group not in test and group not in validation:
             continue
-        settings = RetrieverSettings.of(config, titles=group == "questions")
-        retriever = Retriever.build(dataset.corpus, bi_encoder, cross_encoder, vectors, settings, runtime)
-        tuned[group], runs = tune(retriever, validation.get(group, []), config, f"validate {label}")
+        settings = settings_of(group, config)
+        index = lexical[group] if lexical else None
+        retriever = Retriever.build(dataset.corpus, bi_encoder, cross_encoder, vectors, settings, runtime, index)
+        tuned[group], runs = tune(retriever, validation.get(group, []), config, f"validate {label}", states)
         found["validation"] += [runs] if runs else []
         if group in test:
-            found["test"].append(tuned[group].runs(test[group], f"test {label}" if cross_encoder else None))
+            encoded = embed_queries(bi_encoder, test[group], runtime, states)
+            found["test"].append(tuned[group].runs(test[group], f"test {label}" if cross_encoder else None, encoded))
     return Assessment(_kept(tuned, dataset), _judged(test, found["test"]), _judged(validation, found["validation"]))
+
+
+def settings_of(group: str, config: SearchConfig) -> RetrieverSettings:
+    """Settings before tuning for the queries of one group of `GROUPS`."""
+    return RetrieverSettings.of(config, titles=group == "questions")
 
 
 def _judged(queries: Mapping[str, Sequence[Query]], found: Sequence[Mapping[str, Run]]) -> JudgedRuns:
@@ -135,8 +147,12 @@ def assess_first_stage(
     title_queries: int,
     seed: int,
     runtime: Runtime,
+    states: TokenStates | None = None,
 ) -> FirstStageAssessment:
     """Runs of BM25, the untouched encoder, their best mix, the trained encoder and its hybrid.
+
+    The baselines are what anyone would set up: best passage and title. An article's opening as a field of its own
+    belongs to the retriever.
 
     Args:
         dataset: Split, cut and segmented.
@@ -146,10 +162,13 @@ def assess_first_stage(
         title_queries: Queries made from titles used in each split, drawn by seed; 0 takes all.
         seed: Of that draw.
         runtime: Where to compute.
+        states: Validation and test queries after the lowest layers, which both encoders share, where that is known.
     """
+    lexical = {group: settings_of(group, config).bm25(dataset.corpus) for group in GROUPS}
+    plain = config.model_copy(update={"opening_weights": (0.0,)})
     after, before = (
-        assess(dataset, encoder, None, vectors, config, title_queries, seed, runtime)
-        for encoder, vectors in (trained, untouched)
+        assess(dataset, encoder, None, vectors, weights, title_queries, seed, runtime, states, lexical)
+        for (encoder, vectors), weights in ((trained, config), (untouched, plain))
     )
     return FirstStageAssessment(_compared(before.test, after.test), _compared(before.validation, after.validation))
 
@@ -173,22 +192,21 @@ def with_reranked(first_stage: JudgedRuns, found: JudgedRuns) -> JudgedRuns:
 
 
 def tune(
-    retriever: Retriever, queries: Sequence[Query], config: SearchConfig, label: str
+    retriever: Retriever, queries: Sequence[Query], config: SearchConfig, label: str, states: TokenStates | None = None
 ) -> tuple[Retriever, dict[str, Run]]:
     """The retriever with its weights chosen on these queries, and its runs of them; as it was where there are none."""
     if not queries:
         return retriever, {}
-    vectors = embed_queries(retriever.bi_encoder, list(queries), retriever.runtime)
+    vectors = embed_queries(retriever.bi_encoder, queries, retriever.runtime, states)
     retriever = tune_first_stage(retriever, queries, vectors, config)
-    stage = retriever.first_stage(queries, vectors)
-    runs = {"bm25": stage.bm25, "dense": stage.dense, "hybrid": stage.hybrid}
-    if retriever.cross_encoder is None:
-        return retriever, runs
-    logits = retriever.logits(queries, stage, max(config.rerank_depths), label)
-    retriever = tune_reranking(retriever, queries, stage, logits, config)
-    settings = retriever.settings
-    reranked = blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
-    return retriever, {**runs, "reranked": reranked}
+    if retriever.cross_encoder:
+        count = min(config.rerank_tuning_queries or len(queries), len(queries))
+        chosen = np.linspace(0, len(queries) - 1, count).astype(int)  # evenly, so that every law has its share
+        asked = [queries[row] for row in chosen]
+        stage = retriever.first_stage(asked, vectors[chosen])
+        logits = retriever.logits(asked, stage, max(config.rerank_depths), label)
+        retriever = tune_reranking(retriever, asked, stage, logits, config)
+    return retriever, retriever.runs(queries, label, vectors)
 
 
 def held_out(dataset: Dataset, split: str, title_queries: int, seed: int) -> list[Query]:

@@ -190,10 +190,16 @@ class SearchConfig(Section):
     title_weights: tuple[Share, ...] = Field(
         (0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation."
     )
+    opening_weights: tuple[Share, ...] = Field(
+        (0.0, 0.1, 0.2, 0.3), description="Shares of an article's first passage tried on validation."
+    )
     bm25_weights: tuple[Share, ...] = Field(
         (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), description="BM25's shares tried on validation."
     )
     rerank_depths: tuple[Positive, ...] = Field((5, 10, 20), description="Candidates reranked; tried on validation.")
+    rerank_tuning_queries: Count = Field(
+        0, description="Validation queries of a kind whose reranking chooses depth and weight, at most; 0: all."
+    )
     rerank_weights: tuple[Share, ...] = Field(
         (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0), description="Reranker's shares tried on validation."
     )

@@ -1,4 +1,4 @@
-"""Exact vector search over two fields: an article's best passage and its title."""
+"""Exact vector search over three fields: an article's best passage, its opening passage and its title."""
 
 from __future__ import annotations
 
@@ -55,25 +55,37 @@ class DenseIndex:
         """(C,) row of each article's first passage."""
         return np.flatnonzero(np.r_[True, np.diff(self.article_rows) > 0])
 
-    def scores(self, queries: NDArray[np.float32], title_weight: float) -> NDArray[np.float32]:
-        """(Q, C) scores: ``(1 - w) * best passage + w * title``, both cosines.
+    def scores(
+        self, queries: NDArray[np.float32], title_weight: float = 0.0, opening_weight: float = 0.0
+    ) -> NDArray[np.float32]:
+        """(Q, C) scores: ``(1 - t - o) * best passage + o * first passage + t * title``, all cosines.
 
         Args:
             queries: (Q, D) unit vectors.
-            title_weight: Share of the title field; ignored where the corpus has no titles.
+            title_weight: t, share of the title field; ignored where the corpus has no titles.
+            opening_weight: o, share of the first passage, which says what an article is about.
         """
-        best: NDArray[np.float32] = np.maximum.reduceat(
-            queries @ self.passages.T, self.starts, axis=1
-        )  # (Q, P) -> (Q, C)
-        if title_weight == 0.0 or len(self.titles) == 0:
-            return best
-        mixed: NDArray[np.float32] = (1.0 - title_weight) * best + title_weight * (queries @ self.titles.T)
-        return mixed.astype(np.float32)
+        passages = queries @ self.passages.T  # (Q, P)
+        title_weight = title_weight if len(self.titles) else 0.0
+        scores: NDArray[np.float32] = np.maximum.reduceat(passages, self.starts, axis=1)  # (Q, P) -> (Q, C)
+        scores *= 1.0 - title_weight - opening_weight
+        if opening_weight:
+            scores += opening_weight * passages[:, self.starts]
+        if title_weight:
+            scores += title_weight * (queries @ self.titles.T)
+        return scores
 
-    def search(self, qids: Sequence[str], queries: NDArray[np.float32], k: int, title_weight: float = 0.0) -> Run:
+    def search(
+        self,
+        qids: Sequence[str],
+        queries: NDArray[np.float32],
+        k: int,
+        title_weight: float = 0.0,
+        opening_weight: float = 0.0,
+    ) -> Run:
         """The ``k`` best articles of each query, exactly."""
         pieces = [
-            top_k(self.scores(queries[start : start + _QUERY_BLOCK], title_weight), k)
+            top_k(self.scores(queries[start : start + _QUERY_BLOCK], title_weight, opening_weight), k)
             for start in range(0, len(queries), _QUERY_BLOCK)
         ]
         if not pieces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.data.fields import passage_texts, query_texts, title_texts
 from retrieval.models.encoder import BiEncoder
+from retrieval.models.inference import Rows
 from retrieval.models.split import SplitEncoder, TokenStates, read_lower_layers, states_key
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
@@ -57,11 +59,25 @@ def corpus_states(
         runtime: Where to compute.
         folder: Keeps them for the next caller with the same weights and texts; None keeps nothing.
     """
+    rows = [row for part in _rows(encoder, corpus) for row in part]
+    return _states(encoder, rows, layers, runtime, folder, "read corpus")
+
+
+def query_states(
+    encoder: BiEncoder, queries: Sequence[Query], layers: int, runtime: Runtime, folder: Path | None
+) -> TokenStates | None:
+    """Token vectors of queries after an encoder's lowest layers; arguments and answer as of `corpus_states`."""
+    rows = encoder.tokenize_queries(query_texts(queries, encoder.settings.text_kind))
+    return _states(encoder, rows, layers, runtime, folder, None)
+
+
+def _states(
+    encoder: BiEncoder, rows: Rows, layers: int, runtime: Runtime, folder: Path | None, label: str | None
+) -> TokenStates | None:
     if layers == 0:
         return None
-    rows = [row for part in _rows(encoder, corpus) for row in part]
     file = folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy" if folder else None
-    return read_lower_layers(encoder.backbone, rows, layers, runtime, file, "read corpus")
+    return read_lower_layers(encoder.backbone, rows, layers, runtime, file, label)
 
 
 def _rows(encoder: BiEncoder, corpus: Corpus) -> tuple[list[list[int]], list[list[int]]]:
@@ -71,6 +87,16 @@ def _rows(encoder: BiEncoder, corpus: Corpus) -> tuple[list[list[int]], list[lis
     return encoder.tokenize_passages(passage_texts(corpus, kind)), encoder.tokenize_passages(titles)
 
 
-def embed_queries(encoder: BiEncoder, queries: list[Query], runtime: Runtime) -> NDArray[np.float32]:
-    """(Q, D) unit vectors of queries."""
-    return encoder.encode_queries(query_texts(queries, encoder.settings.text_kind), runtime)
+def embed_queries(
+    encoder: BiEncoder, queries: Sequence[Query], runtime: Runtime, states: TokenStates | None = None
+) -> NDArray[np.float32]:
+    """(Q, D) unit vectors of queries.
+
+    Args:
+        encoder: Whose vectors are wanted.
+        queries: Q of them.
+        runtime: Where to compute.
+        states: Token vectors of these queries after the encoder's lowest layers; the other layers go on from there.
+    """
+    source = encoder if states is None else SplitEncoder(encoder, (states,))
+    return source.encode_rows(encoder.tokenize_queries(query_texts(queries, encoder.settings.text_kind)), runtime)

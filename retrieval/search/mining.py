@@ -18,7 +18,7 @@ def gold_scores(index: DenseIndex, vectors: NDArray[np.float32], queries: Sequen
     row_of = {cid: row for row, cid in enumerate(index.cids)}
     result = np.empty(len(queries), dtype=np.float32)
     for start in range(0, len(queries), 256):
-        block = index.scores(vectors[start : start + 256], 0.0)
+        block = index.scores(vectors[start : start + 256])
         for offset, scores in enumerate(block):
             rows = [row_of[cid] for cid in queries[start + offset].cids]
             result[start + offset] = scores[rows].max()

@@ -60,10 +60,11 @@ class Retriever:
         vectors: CorpusVectors,
         settings: RetrieverSettings,
         runtime: Runtime,
+        bm25: Bm25Index | None = None,
     ) -> Retriever:
-        """Join models and vectors, and index the corpus for BM25."""
+        """Join models and vectors, and index the corpus for BM25 where that was not done before."""
         index = DenseIndex.of(corpus, vectors.passages, vectors.titles)
-        return cls(corpus, bi_encoder, cross_encoder, index, settings.bm25(corpus), settings, runtime)
+        return cls(corpus, bi_encoder, cross_encoder, index, bm25 or settings.bm25(corpus), settings, runtime)
 
     def with_settings(self, settings: RetrieverSettings) -> Retriever:
         """The same retriever joined otherwise; BM25 is indexed anew only if its own settings differ."""
@@ -91,9 +92,9 @@ class Retriever:
         settings, qids = self.settings, [query.qid for query in queries]
         if vectors is None:
             vectors = embed_queries(self.bi_encoder, list(queries), self.runtime)
-        weight = settings.title_weight if settings.titles else 0.0
+        weights = settings.title_weight if settings.titles else 0.0, settings.opening_weight
         bm25 = self.bm25.search(queries, settings.candidates)
-        dense = self.index.search(qids, vectors, settings.candidates, weight)
+        dense = self.index.search(qids, vectors, settings.candidates, *weights)
         return FirstStage(vectors, bm25, dense, fuse(dense, bm25, settings.bm25_weight, settings.candidates))
 
     def logits(
@@ -111,9 +112,11 @@ class Retriever:
             self.cross_encoder, self.corpus, queries, stage.hybrid, passages, self.settings.titles, self.runtime, label
         )
 
-    def runs(self, queries: Sequence[Query], label: str | None = None) -> dict[str, Run]:
+    def runs(
+        self, queries: Sequence[Query], label: str | None = None, vectors: NDArray[np.float32] | None = None
+    ) -> dict[str, Run]:
         """Every stage's run: ``bm25``, ``dense``, ``hybrid`` and, with a cross-encoder, ``reranked``."""
-        stage = self.first_stage(queries)
+        stage = self.first_stage(queries, vectors)
         runs = {"bm25": stage.bm25, "dense": stage.dense, "hybrid": stage.hybrid}
         return runs if self.cross_encoder is None else {**runs, "reranked": self.rerank(queries, stage, label)}
 

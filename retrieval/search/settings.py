@@ -21,6 +21,7 @@ class RetrieverSettings:
     Attributes:
         titles: Whether titles are a field of their own (off where titles are the queries).
         title_weight: Share of the title field in the dense score.
+        opening_weight: Share of an article's first passage in the dense score.
         bm25_weight: Share of BM25 in the hybrid score.
         rerank_depth: Candidates the reranker reads.
         rerank_weight: Share of the reranker in the final score.
@@ -33,6 +34,7 @@ class RetrieverSettings:
 
     titles: bool = True
     title_weight: float = 0.0
+    opening_weight: float = 0.0
     bm25_weight: float = 0.3
     rerank_depth: int = 10
     rerank_weight: float = 0.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def _quality(run: Run, queries: Sequence[Query]) -> float:
 def tune_first_stage(
     retriever: Retriever, queries: Sequence[Query], vectors: NDArray[np.float32], config: SearchConfig
 ) -> Retriever:
-    """The same retriever with the title and BM25 weights of the best validation MRR@10.
+    """The same retriever with the title, opening and BM25 weights of the best validation MRR@10.
 
     Weights are tried in order and an earlier one stays unless a later one is clearly better.
 
@@ -42,12 +43,12 @@ def tune_first_stage(
     bm25 = retriever.bm25.search(queries, settings.candidates)
     has_titles = settings.titles and len(retriever.index.titles) > 0
     best, best_quality = settings, -1.0
-    for title_weight in config.title_weights if has_titles else (0.0,):
-        dense = retriever.index.search(qids, vectors, settings.candidates, title_weight)
+    for title, opening in product(config.title_weights if has_titles else (0.0,), config.opening_weights):
+        dense = retriever.index.search(qids, vectors, settings.candidates, title, opening)
         for bm25_weight in config.bm25_weights:
             quality = _quality(fuse(dense, bm25, bm25_weight, settings.candidates), queries)
             if quality > best_quality + _WORTH:
-                best = replace(settings, title_weight=title_weight, bm25_weight=bm25_weight)
+                best = replace(settings, title_weight=title, opening_weight=opening, bm25_weight=bm25_weight)
                 best_quality = quality
     return retriever.with_settings(best)
 

@@ -13,6 +13,7 @@ from retrieval.runtime import choose_runtime
 from retrieval.search.embedding import CorpusVectors
 from retrieval.training.loop import TrainingReport
 from steps import tracking
+from steps.hidden_states import known_query_states
 from steps.library_step import library_step
 from steps.report_folder import report_folder
 
@@ -23,6 +24,7 @@ def evaluate_bi_encoder(
     bi_encoder: BiEncoder,
     vectors: CorpusVectors,
     untouched_vectors: CorpusVectors,
+    shared_layers: int,
     training: TrainingReport,
     base: BiEncoderConfig,
     search: SearchConfig,
@@ -42,6 +44,7 @@ def evaluate_bi_encoder(
         bi_encoder: Trained.
         vectors: Made by it.
         untouched_vectors: Made by the encoder it started from.
+        shared_layers: Lowest layers that are the same in both.
         training: Its loss curve is shown.
         base: Names the untouched encoder.
         search: Weights to try on validation.
@@ -52,9 +55,9 @@ def evaluate_bi_encoder(
     """
     untouched = (bi_encoder_from(base), untouched_vectors)
     runtime = choose_runtime(precision, threads)
-    found = assess_first_stage(
-        dataset, (bi_encoder, vectors), untouched, search, config.reranked_queries, seed, runtime
-    )
+    titles = config.reranked_queries
+    states = known_query_states(untouched[0], dataset, titles, seed, shared_layers, runtime)
+    found = assess_first_stage(dataset, (bi_encoder, vectors), untouched, search, titles, seed, runtime, states)
     shown = found.test.select("bm25", "untouched", "mix", "trained")
     extra = Extra(losses={"bi-encoder": training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)
     folder = report_folder("bi-encoder")

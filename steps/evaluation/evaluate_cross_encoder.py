@@ -19,7 +19,7 @@ from retrieval.search.embedding import CorpusVectors
 from retrieval.search.retriever import Retriever
 from retrieval.training.loop import TrainingReport
 from steps import tracking
-from steps.hidden_states import known_states
+from steps.hidden_states import known_query_states, known_states
 from steps.library_step import library_step
 from steps.report_folder import report_folder
 
@@ -61,9 +61,12 @@ def evaluate_cross_encoder(
         threads: Compute threads; 0 takes one a core.
     """
     runtime = choose_runtime(precision, threads)
-    if cross_encoder.late and (states := known_states(cross_encoder, bi_encoder, dataset, runtime)):
-        cross_encoder.late.states = (states,)
-    assessment = assess(dataset, bi_encoder, cross_encoder, vectors, search, config.reranked_queries, seed, runtime)
+    titles, layers = config.reranked_queries, cross_encoder.settings.separate_layers
+    of_queries = known_query_states(bi_encoder, dataset, titles, seed, layers, runtime)
+    if cross_encoder.late:
+        of_corpus = known_states(cross_encoder, bi_encoder, dataset, runtime)
+        cross_encoder.late.states = tuple(states for states in (of_queries, of_corpus) if states)
+    assessment = assess(dataset, bi_encoder, cross_encoder, vectors, search, titles, seed, runtime, of_queries)
     found = with_reranked(first_stage_runs, assessment.test)
     runs = {run.name: run for run in found.runs}
     extra = Extra(

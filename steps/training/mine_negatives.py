@@ -25,7 +25,7 @@ def mine_negatives(
     precision: str,
     threads: int,
 ) -> Annotated[HardNegatives, "hard_negatives"]:
-    """Mine for ``training_queries`` training queries (0: all) and for every validation query."""
-    return mine_dataset(
-        dataset, bi_encoder, vectors, config, training_queries, seed, choose_runtime(precision, threads)
-    )
+    """Mine for ``training_queries`` training queries (0: all), or the fast number, and for every validation query."""
+    runtime = choose_runtime(precision, threads)
+    count = runtime.sized(training_queries, fast_training_queries)
+    return mine_dataset(dataset, bi_encoder, vectors, config, count, seed, runtime)

@@ -1,0 +1,77 @@
+"""Weights chosen on validation, the reranker's on as many queries as are asked for; what the baselines leave out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.assessment import assess_first_stage, tune
+from retrieval.config import SearchConfig
+from retrieval.models.reranker import CrossEncoder
+from retrieval.records import Dataset, Query
+from retrieval.search.embedding import CorpusVectors, embed_queries, query_states
+from retrieval.search.retriever import Retriever
+from tests.tiny_bundle import tiny_retriever
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory: pytest.TempPathFactory) -> Retriever:
+    return tiny_retriever(tmp_path_factory.mktemp("encoder"))
+
+
+def queries_of(retriever: Retriever, split: str = "") -> list[Query]:
+    articles = retriever.corpus.articles
+    return [
+        Query(f"{split}{n}", one.body[:40], (one.cid,), source="natural", split=split) for n, one in enumerate(articles)
+    ]
+
+
+def count_pairs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    counted, real = [], CrossEncoder.score
+
+    def score(self: CrossEncoder, pairs: list[object], *rest: object, **named: object) -> object:
+        counted.append(len(pairs))
+        return real(self, pairs, *rest, **named)
+
+    monkeypatch.setattr(CrossEncoder, "score", score)
+    return counted
+
+
+def test_queries_beyond_those_that_choose_are_reranked_only_where_the_reranker_has_a_share(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries, counted = queries_of(retriever), count_pairs(monkeypatch)
+    config = SearchConfig(rerank_depths=(3,), rerank_weights=(0.0,), rerank_tuning_queries=6)
+    tuned, runs = tune(retriever, queries, config, "x")
+    assert tuned.settings.rerank_weight == 0.0
+    assert counted == [6 * 3]
+    assert np.array_equal(runs["reranked"].rows, runs["hybrid"].rows)
+    tuned, runs = tune(retriever, queries, config.model_copy(update={"rerank_weights": (0.5,)}), "x")
+    assert counted[1:] == [6 * 3, len(queries) * 3]
+    assert len(runs["reranked"].qids) == len(queries)
+
+
+def test_vectors_of_queries_are_the_same_from_kept_states_on(retriever: Retriever, tmp_path: Path) -> None:
+    queries, encoder = queries_of(retriever), retriever.bi_encoder
+    states = query_states(encoder, queries, 1, retriever.runtime, tmp_path)
+    assert states is not None
+    assert len(list(tmp_path.glob("*.npy"))) == 1
+    plain = embed_queries(encoder, queries, retriever.runtime)
+    np.testing.assert_allclose(embed_queries(encoder, queries, retriever.runtime, states), plain, atol=2e-3)
+    assert query_states(encoder, queries, 0, retriever.runtime, tmp_path) is None
+
+
+def test_the_baselines_have_no_opening_field(retriever: Retriever) -> None:
+    index, runtime = retriever.index, retriever.runtime
+    queries = (*queries_of(retriever, "validation"), *queries_of(retriever, "test"))
+    both = (retriever.bi_encoder, CorpusVectors(index.passages, index.titles))
+    config = SearchConfig(opening_weights=(0.3,), title_weights=(0.2,))
+    found = assess_first_stage(Dataset(retriever.corpus, queries), both, both, config, 0, 1, runtime)
+    runs = {run.name: run for run in found.test.runs}
+    assert list(runs) == ["bm25", "untouched", "mix", "trained", "hybrid"]
+    vectors = embed_queries(retriever.bi_encoder, found.test.queries, runtime)
+    for name, opening in (("untouched", 0.0), ("trained", 0.3)):
+        expected = np.sort(index.scores(vectors, 0.2, opening), axis=1)[:, ::-1]
+        np.testing.assert_allclose(runs[name].scores[:, :10], expected[:, :10], atol=1e-5)
