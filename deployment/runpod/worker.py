@@ -85,7 +85,7 @@ class Worker(Generic[Engine]):
         try:
             loaded = await self._ready()
         except RetrievalError as error:
-            _logger.error("%s", error)
+            _logger.error("%s", error)  # noqa: TRY400 - the message says all, a trace nothing
             return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
         try:
             asked = Asked(self._price, self._settings.deadline_seconds)
