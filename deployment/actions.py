@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,7 +29,7 @@ from deployment.refusals import InvalidInput
 from deployment.reranking import RerankingEngine, Scored
 from monitoring.cost import Price
 from retrieval.models.pair import Document
-from retrieval.search.retriever import Answer
+from retrieval.search.answers import Answer
 
 BI_ENCODER, CROSS_ENCODER = "legal-bi-encoder", "legal-cross-encoder"
 BI_ENCODER_ACTIONS = ("embed", "batch_embed", "search", "v1_embeddings")
@@ -198,6 +198,7 @@ def _article(rank: int, answer: Answer) -> dict[str, Any]:
         "law": article.law,
         "path": list(article.path),
         "snippet": answer.snippet,
+        "components": asdict(answer.first_stage),
     }
 
 

@@ -1,4 +1,7 @@
-"""What is served: a retriever folder with its facts, every file signed by one manifest, opened only if all is well."""
+"""What is served: a retriever folder with its facts, every file signed by one manifest, opened only if all is well.
+
+``python -m deployment.bundle --model production --to DIR|s3://...`` makes one.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from retrieval.data.storage import load_dataset
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, verify_folder
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.reranker import CrossEncoder, load_cross_encoder
+from retrieval.records import Corpus
 from retrieval.runtime import Runtime
 from retrieval.search.retriever import Retriever, read_retriever
+from retrieval.search.settings import RetrieverSettings, read_settings
 
 FACTS = "bundle.json"
 FORMAT = 1
@@ -66,6 +72,14 @@ class Bundle:
     def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
         """Both stages, or the first alone, ready to search."""
         return read_retriever(self.folder, runtime, rerank)
+
+    def corpus(self) -> Corpus:
+        """What can be found, without any model."""
+        return load_dataset(self.folder / "corpus").corpus
+
+    def settings(self) -> RetrieverSettings:
+        """How the parts are joined."""
+        return read_settings(self.folder)
 
     def bi_encoder(self) -> BiEncoder:
         """The first stage's model alone."""
@@ -126,3 +140,11 @@ def _refuse_strangers(folder: Path) -> None:
             raise ArtifactError(f"{path}: no bundle has files of this kind; remove it or make the bundle again")
         if name not in listed and path.name != MANIFEST:
             raise ArtifactError(f"{path}: not listed in {MANIFEST}; remove it or make the bundle again")
+
+
+if __name__ == "__main__":
+    import sys
+
+    from deployment.bundling import main
+
+    sys.exit(main())

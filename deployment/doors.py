@@ -100,8 +100,15 @@ class Keys:
 class Doors:
     """ASGI middleware around a service."""
 
-    def __init__(self, app: Application, settings: ServingSettings, metrics: EndpointMetrics) -> None:
-        """Wrap an application."""
+    def __init__(
+        self,
+        app: Application,
+        settings: ServingSettings,
+        metrics: EndpointMetrics,
+        open_paths: frozenset[str] = OPEN_PATHS,
+    ) -> None:
+        """Wrap an application; ``open_paths`` need no key."""
+        self._open_paths = open_paths
         self._app, self._settings, self._metrics = app, settings, metrics
         self._keys, self._limit = Keys(settings.keys()), RateLimit(settings.requests_per_minute)
 
@@ -110,9 +117,9 @@ class Doors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, send, self._metrics)
+        visit = _Visit(scope, send, self._metrics, scope["path"] not in self._open_paths)
         try:
-            if scope["path"] not in OPEN_PATHS and scope["method"] != "OPTIONS":
+            if scope["path"] not in self._open_paths and scope["method"] != "OPTIONS":
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
                 key = headers.get("authorization", "")
                 given = key[7:].strip() if key[:7].lower() == "bearer " else headers.get("x-api-key", "")
@@ -189,7 +196,8 @@ class Doors:
 class _Visit:
     """One request on its way: what was answered, and how long it took."""
 
-    def __init__(self, scope: Scope, send: Send, metrics: EndpointMetrics) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: EndpointMetrics, counted: bool) -> None:
+        self._counted = counted
         self.status, self.started = 0, False
         self._scope, self._send, self._metrics = scope, send, metrics
         self._came = time.monotonic()
@@ -219,6 +227,6 @@ class _Visit:
 
     def count(self) -> None:
         """Enter the request into the metrics."""
-        if self._scope["path"] not in OPEN_PATHS:
+        if self._counted:
             action = str(self._scope["state"].get("action", ""))
             self._metrics.answered(action, self.status or CLIENT_GONE, time.monotonic() - self._came)

@@ -19,7 +19,8 @@ from retrieval.data.segmentation import segment_texts
 from retrieval.errors import SearchError
 from retrieval.models.encoder import BiEncoder
 from retrieval.runtime import Runtime
-from retrieval.search.retriever import Answer, Retriever
+from retrieval.search.answers import Answer
+from retrieval.search.retriever import Retriever
 
 InputType = Literal["query", "passage"]
 _WARM_UP = "Người lao động được nghỉ phép năm bao nhiêu ngày?"

@@ -178,6 +178,18 @@ class BatchEmbedOut(Served):
     encode_time_ms: float
 
 
+class FirstStageOut(BaseModel):
+    """Why the first stage ranks an article where it does; scaled scores compare it with others, from 0 to 1."""
+
+    bm25: float | None = Field(description="BM25's score; null where BM25 did not find the article.")
+    bm25_scaled: float
+    dense: float | None = Field(description="Score of the vectors; null where they did not find the article.")
+    dense_scaled: float
+    passage: float = Field(description="Cosine of question and nearest passage.")
+    title: float | None = Field(description="Cosine of question and title; null where titles are not searched.")
+    hybrid: float = Field(description="The mix of both scaled scores, by which articles are ranked.")
+
+
 class ArticleOut(BaseModel):
     """An article that was found."""
 
@@ -187,7 +199,8 @@ class ArticleOut(BaseModel):
     title: str
     law: str
     path: list[str]
-    snippet: str
+    snippet: str = Field(description="Its passage nearest to the question.")
+    components: FirstStageOut
 
 
 class SearchOut(Served):

@@ -116,6 +116,12 @@ class ModelFault(Refusal):
     code, status = "model_fault", 500
 
 
+class UpstreamFault(Refusal):
+    """A service that is asked for a part of the answer does not answer, or answers badly."""
+
+    code, status = "upstream_fault", 502
+
+
 class NotReady(Refusal):
     """The bundle is not loaded yet, or the service is stopping."""
 
@@ -128,7 +134,7 @@ CODES = tuple(
             kind.code
             for kind in (
                 Refusal, Malformed, Unauthorized, NotFound, MethodNotAllowed, BodyTooSlow, BodyTooLarge, InvalidInput,
-                RateLimited, Overloaded, DeadlinePassed, ModelFault, NotReady,
+                RateLimited, Overloaded, DeadlinePassed, ModelFault, UpstreamFault, NotReady,
             )
         }
     )

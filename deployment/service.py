@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from deployment.actions import Asked, invalid
 from deployment.bundle import BundleFacts
-from deployment.doors import Doors
+from deployment.doors import OPEN_PATHS, Doors
 from deployment.payloads import ERRORS, Health, Ready
 from deployment.refusals import InvalidInput, MethodNotAllowed, NotFound, NotReady, Refusal
 from deployment.settings import ServingSettings
@@ -102,6 +102,7 @@ def create_app(
     load: Load,
     routers: Sequence[APIRouter] = (),
     on_fault: Callable[[], None] = lambda: None,
+    open_paths: frozenset[str] = frozenset(),
 ) -> FastAPI:
     """A service: it is alive at once, and ready when its bundle is verified and its model warm.
 
@@ -113,6 +114,7 @@ def create_app(
         load: Opens the bundle and gives the engine.
         routers: Its own endpoints.
         on_fault: Called when ``load`` fails, so that the process can end.
+        open_paths: Addresses that need no key besides those that machinery asks.
     """
     standing = Standing(name, settings, metrics)
     _ = standing.price  # a machine without a price is told of before anything is loaded
@@ -132,7 +134,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_middleware(Doors, settings=settings, metrics=metrics)
+    app.add_middleware(Doors, settings=settings, metrics=metrics, open_paths=OPEN_PATHS | open_paths)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

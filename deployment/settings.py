@@ -42,6 +42,13 @@ class ServingSettings(BaseModel):
     queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are answered with 429.")
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
+    bi_encoder_url: str = Field("", description="Gateway: address of the bi-encoder service.")
+    cross_encoder_url: str = Field("", description="Gateway: address of the cross-encoder service.")
+    service_key: str = Field("", description="Gateway: API key of the two services; empty sends none.")
+    rerank_budget_seconds: float = Field(
+        0.4, gt=0, le=60, description="Gateway: longest wait for the reranker; then the first stage's order stands."
+    )
+    rerank_depth: int = Field(0, ge=0, le=100, description="Gateway: articles reranked; 0 takes the retriever's own.")
     machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")
     machine_usd_per_hour: float | None = Field(None, ge=0, description="Price of a machine that is not in the table.")
 

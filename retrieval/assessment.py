@@ -17,7 +17,8 @@ from retrieval.records import Dataset, Query, Run, qrels_of
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.rerank import blend
-from retrieval.search.retriever import Retriever, RetrieverSettings
+from retrieval.search.retriever import Retriever
+from retrieval.search.settings import RetrieverSettings
 from retrieval.search.tuning import tune_first_stage, tune_reranking
 
 GROUPS = {"titles": "titles as questions", "questions": "questions"}

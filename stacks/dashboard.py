@@ -19,10 +19,17 @@ from zenml.enums import StoreType
 from zenml.models import PipelineRunResponse, ServerSettingsUpdate
 from zenml.utils.dashboard_utils import get_run_url
 
+from deployment.local_servers import (
+    LOCALHOST,
+    LocalServer,
+    free_port,
+    running,
+    serve_until_interrupted,
+    stopping_signals,
+)
 from retrieval.errors import RetrievalError
 from retrieval.runtime import telemetry_off
 from stacks.choice import choose_stack, use_for_this_process
-from stacks.local_servers import LOCALHOST, LocalServer, free_port, running, serve_until_interrupted, stopping_signals
 
 ZENML_PORT, MLFLOW_PORT = 8237, 5000
 _SURVEY = "finished_onboarding_survey"

@@ -64,11 +64,19 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def blend(run: Run, logits: NDArray[np.float32], depth: int, weight: float, name: str = "reranked") -> Run:
+    """`blend_probabilities` of logits, (Q, at least depth)."""
+    probabilities = sigmoid(np.nan_to_num(logits[:, :depth], nan=-np.inf, neginf=-np.inf))
+    return blend_probabilities(run, probabilities, depth, weight, name)
+
+
+def blend_probabilities(
+    run: Run, probabilities: NDArray[np.float32], depth: int, weight: float, name: str = "reranked"
+) -> Run:
     """Reorder the first ``depth`` hits by ``(1 - w) * first stage + w * probability``; the rest keep their order.
 
     Args:
         run: First-stage ranking, (Q, K).
-        logits: (Q, at least depth) reranker logits of the first hits.
+        probabilities: (Q, at least depth) reranker's probabilities of the first hits.
         depth: Hits to reorder.
         weight: w, the reranker's share within [0, 1].
         name: Tag of the result.
@@ -78,9 +86,7 @@ def blend(run: Run, logits: NDArray[np.float32], depth: int, weight: float, name
     """
     depth = min(depth, run.rows.shape[1])
     head, head_rows = run.scores[:, :depth], run.rows[:, :depth]
-    mixed = (1.0 - weight) * min_max(head) + weight * sigmoid(
-        np.nan_to_num(logits[:, :depth], nan=-np.inf, neginf=-np.inf)
-    )
+    mixed = (1.0 - weight) * min_max(head) + weight * probabilities[:, :depth]
     mixed = np.where(head_rows >= 0, mixed, -np.inf).astype(np.float32)
     order = np.argsort(-mixed, axis=1, kind="stable")
     tail = (min_max(run.scores)[:, depth:] - 1.0 - 1e-6).astype(np.float32)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.config import SearchConfig
 from retrieval.data.cleaning import clean_line
 from retrieval.data.segmentation import segment_texts
 from retrieval.data.storage import load_dataset, save_dataset
@@ -18,94 +16,17 @@ from retrieval.errors import ArtifactError, SearchError
 from retrieval.folders import verify_folder, write_folder
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.reranker import CrossEncoder, load_cross_encoder
-from retrieval.records import Article, Corpus, Dataset, Query, Run
+from retrieval.records import Corpus, Dataset, Query, Run
 from retrieval.runtime import Runtime
-from retrieval.search.bm25 import Bm25Index, Units
+from retrieval.search.answers import Answer, FirstStage, answers_of, with_reranker
+from retrieval.search.bm25 import Bm25Index
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
-from retrieval.search.rerank import blend, candidate_passages, reranker_logits
+from retrieval.search.rerank import blend, candidate_passages, reranker_logits, sigmoid
+from retrieval.search.settings import RetrieverSettings, read_settings, write_settings
 
 STAGES = ("bm25", "dense", "hybrid", "reranked")
-
-
-@dataclass(frozen=True, slots=True)
-class RetrieverSettings:
-    """How the parts are joined; the weights are chosen on validation.
-
-    Attributes:
-        titles: Whether titles are a field of their own (off where titles are the queries).
-        title_weight: Share of the title field in the dense score.
-        bm25_weight: Share of BM25 in the hybrid score.
-        rerank_depth: Candidates the reranker reads.
-        rerank_weight: Share of the reranker in the final score.
-        candidates: Articles that each first-stage searcher gives.
-        bm25_k1: BM25's saturation.
-        bm25_b: BM25's length normalisation.
-        bm25_units: BM25's tokens.
-        bm25_title_count: Times BM25 counts a title where titles are a field.
-    """
-
-    titles: bool = True
-    title_weight: float = 0.0
-    bm25_weight: float = 0.3
-    rerank_depth: int = 10
-    rerank_weight: float = 0.3
-    candidates: int = 100
-    bm25_k1: float = 1.2
-    bm25_b: float = 0.75
-    bm25_units: Units = "bigrams"
-    bm25_title_count: int = 3
-
-    @classmethod
-    def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
-        """Settings before tuning."""
-        return cls(
-            titles=titles,
-            candidates=config.candidates,
-            bm25_k1=config.bm25_k1,
-            bm25_b=config.bm25_b,
-            bm25_units=config.bm25_units,
-            bm25_title_count=config.bm25_title_count,
-        )
-
-    def bm25(self, corpus: Corpus) -> Bm25Index:
-        """The lexical index of a corpus that these settings ask for."""
-        return Bm25Index.build(corpus, *self._bm25)
-
-    def same_bm25(self, other: RetrieverSettings) -> bool:
-        """Whether both ask for the same lexical index."""
-        return self._bm25 == other._bm25
-
-    @property
-    def _bm25(self) -> tuple[float, float, Units, int]:
-        return self.bm25_k1, self.bm25_b, self.bm25_units, self.bm25_title_count if self.titles else 0
-
-
-@dataclass(frozen=True)
-class FirstStage:
-    """What the first stage knows of some queries.
-
-    Attributes:
-        vectors: (Q, D) query vectors.
-        bm25: Lexical run.
-        dense: Vector run.
-        hybrid: Their mix.
-    """
-
-    vectors: NDArray[np.float32]
-    bm25: Run
-    dense: Run
-    hybrid: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One article in an answer."""
-
-    article: Article
-    score: float
-    snippet: str
 
 
 @dataclass(frozen=True)
@@ -210,24 +131,17 @@ class Retriever:
         Raises:
             SearchError: If the question has no text.
         """
-        queries = self.prepare([question])
+        queries, settings = self.prepare([question]), self.settings
         stage = self.first_stage(queries)
-        final = stage.hybrid if self.cross_encoder is None else self.rerank(queries, stage)
-        return self.answers(stage, final, k)
+        if self.cross_encoder is None or settings.rerank_weight == 0.0:
+            return self.answers(stage, stage.hybrid, k)
+        logits = self.logits(queries, stage, settings.rerank_depth)
+        final = blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
+        return with_reranker(self.answers(stage, final, k), stage.hybrid.hits(0), sigmoid(logits)[0])
 
-    def answers(self, stage: FirstStage, final: Run, k: int) -> list[Answer]:
-        """The ``k`` best articles of a run's first query, each with the passage that represents it.
-
-        Args:
-            stage: What the first stage knows of the query.
-            final: A run of the same queries.
-            k: Articles at most.
-        """
-        best = candidate_passages(self.index, stage.vectors, final, k)[0]
-        return [
-            Answer(self.corpus.articles[self.corpus.row_of[hit.cid]], hit.score, self.corpus.passages[passage].text)
-            for hit, passage in zip(final.hits(0)[:k], best, strict=False)  # padding of a short list lies at its end
-        ]
+    def answers(self, stage: FirstStage, run: Run, k: int) -> list[Answer]:
+        """The ``k`` best articles of a run of one question: ``stage.hybrid``, or the same reordered."""
+        return answers_of(self.corpus, self.index, stage, run, k, self.settings.titles)
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder``, whole or not at all."""
@@ -239,8 +153,7 @@ class Retriever:
             self.bm25.save(staging / "bm25")
             np.save(staging / "passages.npy", self.index.passages)
             np.save(staging / "titles.npy", self.index.titles)
-            text = json.dumps(asdict(self.settings), indent=2)
-            (staging / "settings.json").write_text(text + "\n", encoding="utf-8")
+            write_settings(self.settings, staging)
 
 
 def load_retriever(folder: Path, runtime: Runtime) -> Retriever:
@@ -265,12 +178,11 @@ def read_retriever(folder: Path, runtime: Runtime, rerank: bool = True) -> Retri
         ArtifactError: If the folder holds something else.
     """
     try:
-        settings = RetrieverSettings(**json.loads((folder / "settings.json").read_text(encoding="utf-8")))
         passages = np.load(folder / "passages.npy", allow_pickle=False)
         titles = np.load(folder / "titles.npy", allow_pickle=False)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise ArtifactError(f"{folder}: not a retriever ({error}); train or download it again") from error
-    corpus = load_dataset(folder / "corpus").corpus
+    settings, corpus = read_settings(folder), load_dataset(folder / "corpus").corpus
     reranker = folder / "cross-encoder"
     return Retriever(
         corpus,

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from retrieval.config import SearchConfig
 from retrieval.evaluation.metrics import evaluate
 from retrieval.records import Query, Run, qrels_of
+from retrieval.search.answers import FirstStage
 from retrieval.search.fusion import fuse
 from retrieval.search.rerank import blend
-from retrieval.search.retriever import FirstStage, Retriever
+from retrieval.search.retriever import Retriever
 
 _MEASURE = "mrr@10"
 _WORTH = 0.002

@@ -24,7 +24,8 @@ from retrieval.models.reranker import CrossEncoder, cross_encoder_from
 from retrieval.records import Article, Corpus, Decision, Passage, Query, Run
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import CorpusVectors
-from retrieval.search.retriever import Retriever, RetrieverSettings
+from retrieval.search.retriever import Retriever
+from retrieval.search.settings import RetrieverSettings
 from retrieval.training.checkpoints import EpochResult
 from retrieval.training.loop import TrainingReport
 from steps import tracking

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from types import FrameType
 
 from retrieval.errors import ServerError
 
+_logger = logging.getLogger(__name__)
 LOCALHOST = "127.0.0.1"
 _POLL_SECONDS = 0.2
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,9 +51,12 @@ class LocalServer:
         Raises:
             ServerError: If it has ended; with the last of what it said.
         """
-        code = self.process.poll()
-        if code is not None:
-            raise ServerError(f"{self.name}: ended with code {code}; the last of its log:\n{self._last_words()}")
+        if self.process.poll() is not None:
+            raise ServerError(self.fate())
+
+    def fate(self) -> str:
+        """How it ended, with the last of what it said."""
+        return f"{self.name}: ended with code {self.process.poll()}; the last of its log:\n{self._last_words()}"
 
     def wait_until_ready(self, path: str, timeout_seconds: float) -> None:
         """Wait for an answer.
@@ -98,6 +103,22 @@ def free_port(wanted: int = 0) -> int:
     raise ServerError("no free port on this machine; stop something that listens")
 
 
+def claim_port(port: int, option: str) -> int:
+    """The port wanted, and no other.
+
+    Args:
+        port: Wanted; 0 lets the system choose.
+        option: Which option names it, for the error.
+
+    Raises:
+        ServerError: If something listens there already.
+    """
+    found = free_port(port)
+    if port and found != port:
+        raise ServerError(f"port {port} is taken; stop what listens there, or give another with {option}")
+    return found
+
+
 @contextlib.contextmanager
 def running(
     name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
@@ -142,14 +163,22 @@ def stopping_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def serve_until_interrupted(servers: Sequence[LocalServer]) -> None:
+def serve_until_interrupted(servers: Sequence[LocalServer], dispensable: Sequence[LocalServer] = ()) -> None:
     """Wait until one of the stopping signals comes.
 
+    Args:
+        servers: All are needed.
+        dispensable: Others get along without these; that one ended is logged.
+
     Raises:
-        ServerError: If a server ends before.
+        ServerError: If a server that is needed ends before.
     """
+    left = list(dispensable)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             for server in servers:
                 server.check()
+            for server in [one for one in left if one.process.poll() is not None]:
+                left.remove(server)
+                _logger.warning("%s\nthe others go on without it", server.fate())
             time.sleep(_POLL_SECONDS)

@@ -1,0 +1,152 @@
+"""The gateway's endpoints and how its parts are put together, over two services or in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
+
+from deployment.bundle import Bundle, open_bundle
+from deployment.embedding import EmbeddingEngine
+from deployment.gateway.in_process import OwnFirstStage, OwnReranker
+from deployment.gateway.library import Library
+from deployment.gateway.page import page_router
+from deployment.gateway.patience import PatientReranker
+from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, LawsOut, SearchIn, SearchOut
+from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
+from deployment.gateway.search import SearchEngine
+from deployment.gateway.stages import FirstStage, Reranker
+from deployment.payloads import ERRORS, QUESTION, ErrorOut
+from deployment.reranking import RerankingEngine
+from deployment.service import called, create_app, standing_of
+from deployment.settings import ServingSettings
+from deployment.strict_json import JsonAnswer, StrictRoute
+from monitoring.metrics import EndpointMetrics
+from retrieval.data.cleaning import clean_line
+from retrieval.errors import ConfigError
+from retrieval.runtime import choose_runtime
+
+NAME = "gateway"
+ACTIONS = ("search", "article", "laws")
+_DESCRIPTION = "A question in Vietnamese to the law articles that answer it, best first. The search page is at /."
+_EXAMPLES = {"question": {"value": {"question": QUESTION, "top_k": 10, "rerank": True}}}
+_UPSTREAM = {"model": ErrorOut, "description": "The bi-encoder service does not answer, or answers badly."}
+_UNKNOWN = {"model": ErrorOut, "description": "No article has this cid."}
+
+
+def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process: bool) -> SearchEngine:
+    """Verify the bundle and join the stages.
+
+    Args:
+        settings: Of the gateway.
+        metrics: Of the gateway.
+        in_process: Load both models here; otherwise the services that the settings name are asked.
+    """
+    bundle = open_bundle(Path(settings.bundle))
+    if in_process:
+        return _own(bundle, settings, metrics)
+    library = Library(bundle.corpus())
+    first = RemoteFirstStage(
+        settings.bi_encoder_url, settings.service_key, library.corpus, bundle.facts.index, settings.deadline_seconds
+    )
+    reranker = RemoteReranker(settings.cross_encoder_url, settings.service_key, settings.rerank_budget_seconds)
+    return _joined(first, reranker if bundle.has_cross_encoder else None, library, bundle, settings, metrics)
+
+
+def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) -> SearchEngine:
+    runtime = choose_runtime(settings.precision, settings.threads)
+    retriever = bundle.retriever(runtime)
+    first = OwnFirstStage(
+        EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens), settings.deadline_seconds
+    )
+    model = retriever.cross_encoder
+    reranker = (
+        None
+        if model is None
+        else OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens))
+    )
+    return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
+
+
+def _joined(
+    first: FirstStage,
+    reranker: Reranker | None,
+    library: Library,
+    bundle: Bundle,
+    settings: ServingSettings,
+    metrics: EndpointMetrics,
+) -> SearchEngine:
+    patient = None if reranker is None else PatientReranker(reranker, settings.rerank_budget_seconds)
+    own = bundle.settings()
+    joined = replace(own, rerank_depth=settings.rerank_depth or own.rerank_depth)
+    return SearchEngine(first, patient, library, joined, bundle.facts, metrics)
+
+
+def router() -> APIRouter:
+    """Search, articles and laws."""
+    own = APIRouter(
+        route_class=StrictRoute,
+        responses={**ERRORS, 502: _UPSTREAM},
+        default_response_class=JsonAnswer,
+        tags=["search"],
+    )
+
+    @own.post("/search", response_model=SearchOut, summary="The law articles that answer a question, best first")
+    async def search(
+        request: Request,
+        payload: Annotated[SearchIn, Body(openapi_examples=_EXAMPLES)],
+    ) -> Response:
+        called(request, "search")
+        engine: SearchEngine = standing_of(request).serving()
+        found = await engine.search(payload.question, payload.top_k, payload.rerank)
+        return JsonAnswer(found.model_dump(mode="json"))
+
+    @own.get("/articles/{cid:path}", response_model=ArticleOut, summary="A whole article", responses={404: _UNKNOWN})
+    async def article(
+        request: Request,
+        cid: str,
+        question: Annotated[str, Query(max_length=MAX_QUESTION_CHARACTERS, description="Its words are marked.")] = "",
+    ) -> Response:
+        called(request, "article")
+        engine: SearchEngine = standing_of(request).serving()
+        return JsonAnswer(engine.library.page(cid, clean_line(question)).model_dump(mode="json"))
+
+    @own.get("/laws", response_model=LawsOut, summary="What is searched")
+    async def laws(request: Request) -> Response:
+        called(request, "laws")
+        engine: SearchEngine = standing_of(request).serving()
+        return JsonAnswer(engine.library.laws().model_dump(mode="json"))
+
+    return own
+
+
+def make_app(
+    settings: ServingSettings, on_fault: Callable[[], None] = lambda: None, in_process: bool = False
+) -> FastAPI:
+    """The gateway.
+
+    Raises:
+        ConfigError: If no bundle is named, or a service is not.
+    """
+    if not settings.bundle:
+        raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
+    if not in_process and not (settings.bi_encoder_url and settings.cross_encoder_url):
+        raise ConfigError(
+            "RETRIEVER_BI_ENCODER_URL and RETRIEVER_CROSS_ENCODER_URL: not both set;"
+            " name the two services, or run with --in-process"
+        )
+    metrics = EndpointMetrics(NAME, ACTIONS)
+    page, open_paths = page_router()
+    return create_app(
+        NAME,
+        _DESCRIPTION,
+        settings,
+        metrics,
+        lambda: load_engine(settings, metrics, in_process),
+        [page, router()],
+        on_fault,
+        open_paths,
+    )

@@ -1,0 +1,59 @@
+"""Both stages in this process, each behind the queue of its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployment.embedding import EmbeddingEngine
+from deployment.gateway.payloads import Fallback
+from deployment.gateway.stages import Document, RerankFault
+from deployment.refusals import DeadlinePassed, Overloaded, Refusal
+from deployment.reranking import RerankingEngine
+from retrieval.search.answers import Answer
+
+_REASONS: dict[type[Refusal], Fallback] = {Overloaded: "overloaded", DeadlinePassed: "slow"}
+
+
+class OwnFirstStage:
+    """The bi-encoder of this process."""
+
+    def __init__(self, engine: EmbeddingEngine, deadline_seconds: float) -> None:
+        """Wrap an engine; ``deadline_seconds`` is the longest wait for it."""
+        self._engine, self._deadline_seconds = engine, deadline_seconds
+
+    async def search(self, question: str, top_k: int) -> list[Answer]:
+        """The best articles for a question.
+
+        Raises:
+            Refusal: If the queue is full or the model fails.
+        """
+        return (await self._engine.search(question, top_k, self._deadline_seconds)).answers
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        await self._engine.close()
+
+
+class OwnReranker:
+    """The cross-encoder of this process."""
+
+    def __init__(self, engine: RerankingEngine) -> None:
+        """Wrap an engine."""
+        self._engine = engine
+
+    async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
+        """Probabilities of documents, in order.
+
+        Raises:
+            RerankFault: If the queue is full or the model fails.
+        """
+        read = [(one.title, one.text) if one.title else (one.text,) for one in documents]
+        try:
+            scored = await self._engine.score(question, read, budget_seconds)
+        except Refusal as refusal:
+            raise RerankFault(_REASONS.get(type(refusal), "bad_answer"), str(refusal)) from refusal
+        return [float(score) for score in scored.scores]
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        await self._engine.close()

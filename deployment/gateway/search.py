@@ -1,0 +1,169 @@
+"""From one question to ranked law: first stage, reranker within its budget, blend, and what a person is shown."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from deployment.bundle import BundleFacts
+from deployment.gateway.library import Library, head
+from deployment.gateway.patience import PatientReranker
+from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
+from deployment.gateway.stages import Document, FirstStage, RerankFault
+from monitoring.metrics import EndpointMetrics
+from retrieval.data.cleaning import clean_line
+from retrieval.errors import SearchError
+from retrieval.records import Run
+from retrieval.search.answers import Answer
+from retrieval.search.rerank import blend_probabilities
+from retrieval.search.settings import RetrieverSettings
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reranked:
+    """Answers in their final order.
+
+    Attributes:
+        answers: Best first.
+        done: Whether the reranker had its say.
+        fallback: Why not, where it was asked for.
+    """
+
+    answers: list[Answer]
+    done: bool
+    fallback: Fallback | None
+
+
+class SearchEngine:
+    """What the gateway serves.
+
+    Attributes:
+        facts: Versions of what is served.
+        library: The law it shows.
+    """
+
+    def __init__(
+        self,
+        first_stage: FirstStage,
+        reranker: PatientReranker | None,
+        library: Library,
+        settings: RetrieverSettings,
+        facts: BundleFacts,
+        metrics: EndpointMetrics,
+    ) -> None:
+        """Join the parts; without a reranker, or where it has no share, the first stage's order is final."""
+        self.facts, self.library = facts, library
+        self._first_stage, self._settings, self._metrics = first_stage, settings, metrics
+        self._reranker = reranker if settings.rerank_weight > 0 else None
+
+    async def warm_up(self) -> None:
+        """Lay out what the first client should not wait for."""
+        _ = self.library.common
+
+    async def close(self) -> None:
+        """Let go of both stages."""
+        await self._first_stage.close()
+        if self._reranker is not None:
+            await self._reranker.close()
+
+    async def search(self, question: str, top_k: int, rerank: bool) -> SearchOut:
+        """The best articles for a question, as a person is shown them.
+
+        Args:
+            question: As a client sent it.
+            top_k: Articles at most.
+            rerank: Whether the first ones are to be read by the reranker.
+
+        Raises:
+            Refusal: If the first stage cannot answer.
+            SearchError: If nothing readable is in the question.
+        """
+        started = time.monotonic()
+        asked = clean_line(question)
+        if not asked:
+            raise SearchError("question: nothing readable is in it; type what you want to know")
+        depth = self._settings.rerank_depth if rerank and self._reranker else 0
+        found = await self._first_stage.search(asked, max(top_k, depth))
+        searched = time.monotonic()
+        final = await self._rerank(asked, found) if rerank else Reranked(found, False, None)
+        reranked = time.monotonic()
+        return SearchOut(
+            question=asked,
+            results=[self._hit(rank, one, asked) for rank, one in enumerate(final.answers[:top_k], start=1)],
+            reranked=final.done,
+            fallback_reason=final.fallback,
+            weights=self._weights(),
+            model_version=self.facts.retriever,
+            index_version=self.facts.index,
+            timings_ms=TimingsOut(
+                first_stage=_ms(searched - started),
+                rerank=_ms(reranked - searched),
+                total=_ms(time.monotonic() - started),
+            ),
+        )
+
+    async def _rerank(self, question: str, found: list[Answer]) -> Reranked:
+        if self._reranker is None:
+            return Reranked(found, False, "no_reranker")
+        settings = self._settings
+        documents = [_document(one, settings.titles) for one in found[: settings.rerank_depth]]
+        if not documents:
+            return Reranked(found, False, None)
+        try:
+            probabilities = await self._reranker.score(question, documents)
+        except RerankFault as fault:
+            self._metrics.errors.labels(self._metrics.endpoint, f"reranker_{fault.reason}").inc()
+            _logger.warning("first stage's order: %s", fault)
+            return Reranked(found, False, fault.reason)
+        return Reranked(blended(found, probabilities, settings), True, None)
+
+    def _hit(self, rank: int, answer: Answer, question: str) -> HitOut:
+        snippet, marks = self.library.snippet(answer.snippet, question)
+        return HitOut(
+            **head(answer.article).model_dump(),
+            rank=rank,
+            score=answer.score,
+            title_marks=self.library.marks(answer.article.title, question),
+            snippet=snippet,
+            snippet_marks=marks,
+            components=ComponentsOut(**asdict(answer.first_stage), reranker=answer.reranker),
+        )
+
+    def _weights(self) -> WeightsOut:
+        settings = self._settings
+        share = settings.rerank_weight if self._reranker else 0.0
+        return WeightsOut(bm25=settings.bm25_weight, dense=1.0 - settings.bm25_weight, reranker=share)
+
+
+def blended(found: Sequence[Answer], probabilities: Sequence[float], settings: RetrieverSettings) -> list[Answer]:
+    """Answers in the order of the first stage's score and the reranker's probability together.
+
+    Args:
+        found: By the first stage, best first.
+        probabilities: Of the first of them.
+        settings: The reranker's share.
+    """
+    rows = np.arange(len(found), dtype=np.int32)[None, :]
+    scores = np.array([[answer.score for answer in found]], dtype=np.float32)
+    run = Run("hybrid", ("live",), tuple(answer.article.cid for answer in found), rows, scores)
+    given = np.array([probabilities], dtype=np.float32)
+    mixed = blend_probabilities(run, given, len(probabilities), settings.rerank_weight)
+    order = zip(mixed.rows[0].tolist(), mixed.scores[0].tolist(), strict=True)
+    return [
+        replace(found[row], score=score, reranker=probabilities[row] if row < len(probabilities) else None)
+        for row, score in order
+    ]
+
+
+def _document(answer: Answer, titles: bool) -> Document:
+    return Document(answer.article.cid, answer.article.title if titles else "", answer.snippet)
+
+
+def _ms(seconds: float) -> float:
+    return round(1000.0 * seconds, 3)

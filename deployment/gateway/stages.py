@@ -1,0 +1,66 @@
+"""The two stages as the gateway sees them, wherever they run, and the ways in which the second can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployment.gateway.payloads import Fallback
+from retrieval.errors import ServingError
+from retrieval.search.answers import Answer
+
+
+class RerankFault(ServingError):  # noqa: N818 - a fault that the gateway survives
+    """The reranker gave no scores in time; the first stage's order stands.
+
+    Attributes:
+        reason: What the client is told.
+    """
+
+    def __init__(self, reason: Fallback, message: str) -> None:
+        super().__init__(message)
+        self.reason: Fallback = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the reranker reads of one article.
+
+    Attributes:
+        cid: The article.
+        title: Read before the text; empty where titles are hidden.
+        text: Its passage nearest to the question.
+    """
+
+    cid: str
+    title: str
+    text: str
+
+
+class FirstStage(Protocol):
+    """Finds articles."""
+
+    async def search(self, question: str, top_k: int) -> list[Answer]:
+        """The best articles for a question.
+
+        Raises:
+            Refusal: If there are none to be had; the client is told why.
+        """
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+
+
+class Reranker(Protocol):
+    """Scores articles."""
+
+    async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
+        """Probabilities of documents, in order.
+
+        Raises:
+            RerankFault: If there are none in time.
+        """
+
+    async def close(self) -> None:
+        """Let go of what it holds."""

@@ -1,0 +1,84 @@
+"""How a retriever's parts are joined, kept beside them as ``settings.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from retrieval.config import SearchConfig
+from retrieval.errors import ArtifactError
+from retrieval.records import Corpus
+from retrieval.search.bm25 import Bm25Index, Units
+
+_FILE = "settings.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverSettings:
+    """How the parts are joined; the weights are chosen on validation.
+
+    Attributes:
+        titles: Whether titles are a field of their own (off where titles are the queries).
+        title_weight: Share of the title field in the dense score.
+        bm25_weight: Share of BM25 in the hybrid score.
+        rerank_depth: Candidates the reranker reads.
+        rerank_weight: Share of the reranker in the final score.
+        candidates: Articles that each first-stage searcher gives.
+        bm25_k1: BM25's saturation.
+        bm25_b: BM25's length normalisation.
+        bm25_units: BM25's tokens.
+        bm25_title_count: Times BM25 counts a title where titles are a field.
+    """
+
+    titles: bool = True
+    title_weight: float = 0.0
+    bm25_weight: float = 0.3
+    rerank_depth: int = 10
+    rerank_weight: float = 0.3
+    candidates: int = 100
+    bm25_k1: float = 1.2
+    bm25_b: float = 0.75
+    bm25_units: Units = "bigrams"
+    bm25_title_count: int = 3
+
+    @classmethod
+    def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
+        """Settings before tuning."""
+        return cls(
+            titles=titles,
+            candidates=config.candidates,
+            bm25_k1=config.bm25_k1,
+            bm25_b=config.bm25_b,
+            bm25_units=config.bm25_units,
+            bm25_title_count=config.bm25_title_count,
+        )
+
+    def bm25(self, corpus: Corpus) -> Bm25Index:
+        """The lexical index of a corpus that these settings ask for."""
+        return Bm25Index.build(corpus, *self._bm25)
+
+    def same_bm25(self, other: RetrieverSettings) -> bool:
+        """Whether both ask for the same lexical index."""
+        return self._bm25 == other._bm25
+
+    @property
+    def _bm25(self) -> tuple[float, float, Units, int]:
+        return self.bm25_k1, self.bm25_b, self.bm25_units, self.bm25_title_count if self.titles else 0
+
+
+def write_settings(settings: RetrieverSettings, folder: Path) -> None:
+    """Write ``settings.json`` into a folder."""
+    (folder / _FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+
+
+def read_settings(folder: Path) -> RetrieverSettings:
+    """Read what `write_settings` wrote.
+
+    Raises:
+        ArtifactError: If it is not there or holds something else.
+    """
+    try:
+        return RetrieverSettings(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ArtifactError(f"{folder}: not a retriever ({error}); train or download it again") from error
