@@ -55,7 +55,11 @@ class _Loaded(Generic[Engine]):
 
 
 class Worker(Generic[Engine]):
-    """Answers jobs; `fit` is RunPod's fitness check and `handle` its handler."""
+    """Answers jobs; `fit` is RunPod's fitness check and `handle` its handler.
+
+    Attributes:
+        metrics: Of this process; queue workers cannot be scraped, so answers carry timings, cost and cold start too.
+    """
 
     def __init__(self, endpoint: Endpoint[Engine], settings: ServingSettings) -> None:
         """Set up; nothing is loaded yet.
@@ -65,10 +69,15 @@ class Worker(Generic[Engine]):
         """
         self._endpoint, self._settings = endpoint, settings
         self._price: Price = price_of(settings.machine, settings.machine_usd_per_hour)
-        self._metrics = EndpointMetrics(endpoint.name, endpoint.actions)
+        self.metrics = EndpointMetrics(endpoint.name, endpoint.actions)
         self._cold_start, self._told = ColdStart(), False
         self._loading = asyncio.Lock()
         self._loaded: _Loaded[Engine] | None = None
+
+    @property
+    def engine(self) -> Engine | None:
+        """The model, once it is loaded."""
+        return self._loaded.engine if self._loaded else None
 
     async def fit(self) -> None:
         """Load the model and have it answer.
@@ -105,10 +114,10 @@ class Worker(Generic[Engine]):
             if self._loaded is None:
                 load, lap = self._endpoint.load, self._cold_start.lap
                 lap("start")
-                engine = await asyncio.to_thread(load, self._settings, self._metrics, lap)
+                engine = await asyncio.to_thread(load, self._settings, self.metrics, lap)
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
-                self._metrics.cold_starts.labels(self._endpoint.name).inc()
+                self.metrics.cold_starts.labels(self._endpoint.name).inc()
                 _logger.info("cold start: %s", self._cold_start.report())
             return self._loaded
 
