@@ -63,7 +63,7 @@ def is_model(folder: Path) -> bool:
 
 
 def model_facts(folder: Path, kind: str) -> BundleFacts:
-    """Versions of a published model, which is known by the run that trained it.
+    """Versions of a published model, which is known by the run that trained it; an untouched one by its base.
 
     Raises:
         ArtifactError: If a file is missing or altered, or the model is of another kind.
@@ -72,7 +72,7 @@ def model_facts(folder: Path, kind: str) -> BundleFacts:
     settings = load_settings(folder)
     if settings.kind != kind:
         raise ArtifactError(f"{folder}: holds a {settings.kind}, this service needs a {kind}; name another model")
-    run = settings.training_run_id or UNKNOWN
+    run = settings.training_run_id or settings.base or UNKNOWN
     bi_encoder, cross_encoder = (run, "") if kind == "bi-encoder" else ("", run)
     data = settings.data_version or UNKNOWN
     return BundleFacts("", bi_encoder, cross_encoder, "", data, UNKNOWN, bi_encoder, cross_encoder)
