@@ -76,7 +76,7 @@ def test_the_job_loop_answers_good_and_bad_jobs_and_ends_on_sigterm_with_what_it
     start: Start, plane: ControlPlane
 ) -> None:
     ids = plane.submit(EMBED)  # waits for the worker, as on a sleeping endpoint
-    worker = start("-m", "deployment.runpod.bi_encoder", **plane.environment)
+    worker = start(".runpod/handler.py", **plane.environment)
     first = plane.results_of(ids, STARTED_SECONDS)[0]["output"]
     assert first["count"] == 1
     assert first["cold_start"]["total_seconds"] > first["cold_start"]["imports_seconds"] > 0
