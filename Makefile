@@ -19,11 +19,15 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or set PYTHON=/path/to/python" >&2; exit 2; }
 	@echo "Setting up $(VENV) (some minutes the first time)"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[pipelines]'
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.train
+	$(INSTALL) --editable '.[pipelines,serving]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.train
-	$(INSTALL) --editable '.[dev,parity,kubernetes]'
+	$(INSTALL) --editable '.[pipelines,serving,kubernetes,dev,parity]'
 	@touch $@
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result

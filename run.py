@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from retrieval.config_file import load_config
 from retrieval.errors import ConfigError, RetrievalError, StoreError
+from retrieval.extras import need
 
 ROOT = Path(__file__).resolve().parent
 PIPELINES = {
@@ -75,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     name = _pipeline(arguments.pipeline)
+    need("pipelines", f"--pipeline {name}")
     here = Path.cwd()
     config_file = here / arguments.config if arguments.config else ROOT / "configs/quickstart.yaml"
     os.chdir(ROOT)  # paths in YAML files start from the project, those typed from where they were typed

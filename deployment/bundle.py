@@ -1,4 +1,7 @@
-"""What is served: a retriever folder with its facts, every file signed by one manifest, opened only if all is well."""
+"""What is served: a retriever folder with its facts, every file signed by one manifest, opened only if all is well.
+
+``python -m deployment.bundle --model production --to DIR|s3://...`` makes one.
+"""
 
 from __future__ import annotations
 
@@ -137,3 +140,11 @@ def _refuse_strangers(folder: Path) -> None:
             raise ArtifactError(f"{path}: no bundle has files of this kind; remove it or make the bundle again")
         if name not in listed and path.name != MANIFEST:
             raise ArtifactError(f"{path}: not listed in {MANIFEST}; remove it or make the bundle again")
+
+
+if __name__ == "__main__":
+    import sys
+
+    from deployment.bundling import main
+
+    sys.exit(main())

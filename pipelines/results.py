@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from materializers.models import RetrieverMaterializer
 from retrieval.errors import RetrievalError
 from retrieval.evaluation.reports import Report
 from retrieval.folders import MANIFEST
-from retrieval.search.kept import KEPT, keep
+from retrieval.search.kept import FACTS, KEPT, keep
+from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER
+from steps.tracking.runs import git_commit
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,29 @@ def export_report(report: Report, folder: Path) -> Path:
     return folder / "report.html"
 
 
-def keep_retriever(response: PipelineRunResponse, version: str) -> Path:
-    """Put the run's retriever where `python -m retrieval.search` finds it; one that is there already stays."""
+def keep_retriever(response: PipelineRunResponse, made: Mapping[str, str]) -> Path:
+    """Put the run's retriever where `python -m retrieval.search` and bundles find it; one that is there already stays.
+
+    Args:
+        response: The finished training.
+        made: Version by model name.
+    """
     artifact = response.steps["evaluate_cross_encoder"].outputs["retriever"][0]
     store = Client().active_stack.artifact_store
     folder = RetrieverMaterializer(artifact.uri, store).local_folder()
+    version = made[RETRIEVER]
+    facts = {
+        "retriever": version,
+        "bi_encoder": made[BI_ENCODER],
+        "cross_encoder": made[CROSS_ENCODER],
+        "code": git_commit(Path.cwd()),
+    }
     there = KEPT / version / MANIFEST
-    if there.is_file() and json.loads(there.read_text()) == json.loads((folder / MANIFEST).read_text()):
+    if there.is_file() and _files(there, FACTS) == _files(folder / MANIFEST) and FACTS in _files(there):
         return there.parent
-    return keep(folder, version)
+    return keep(folder, version, facts=facts)
+
+
+def _files(manifest: Path, left_out: str = "") -> dict[str, str]:
+    listed: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    return {name: digest for name, digest in listed.items() if name != left_out}

@@ -21,10 +21,10 @@ from steps.announce import announce_training
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.promotion.gate_retriever import gate_retriever
+from steps.promotion.kept_stages import note_stages
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
 from steps.promotion.settling import production_name
-from steps.promotion.versions import RETRIEVER
 from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
@@ -112,7 +112,8 @@ def run(config: Config, cache: bool) -> Outcome:
         for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))
     ]
     made = load_output(response, "register_versions", "versions")
-    kept = keep_retriever(response, made[RETRIEVER])
+    kept = keep_retriever(response, made)
+    note_stages()
     summary = load_output(response, "notify_result", "summary")
     lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}", *untold()]
     following = [

@@ -55,11 +55,12 @@ class StorageError(RetrievalError):
 
     Attributes:
         code: S3's code of the answer, or the name of the connection error.
+        away: Whether the store could not be reached or was overloaded, so that the same may go well later.
     """
 
-    def __init__(self, message: str, code: str = "") -> None:
+    def __init__(self, message: str, code: str = "", away: bool = False) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.away = code, away
 
 
 class TrainingError(RetrievalError):

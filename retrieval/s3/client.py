@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from retrieval.errors import ConfigError, StorageError
+from retrieval.extras import need
 
 PATIENCE_VARIABLE = "S3_PATIENCE_SECONDS"
 DEFAULT_REGION = "us-east-1"
@@ -133,10 +134,12 @@ class S3:
             return StorageError(f"{uri}: {where} refuses the request: {code}: {detail}", code)
         if code:
             return StorageError(
-                f"{uri}: {where} answers {code} {waited}; see the server's log (is its disk full?)", code
+                f"{uri}: {where} answers {code} {waited}; see the server's log (is its disk full?)", code, away=True
             )
         name = type(error).__name__
-        return StorageError(f"{uri}: {where} cannot be reached {waited} ({name}); start it, then run again", name)
+        return StorageError(
+            f"{uri}: {where} cannot be reached {waited} ({name}); start it, then run again", name, away=True
+        )
 
 
 def connect(settings: S3Settings) -> S3:
@@ -150,11 +153,10 @@ def connect(settings: S3Settings) -> S3:
 
 @lru_cache(maxsize=8)
 def _client(settings: S3Settings) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError as error:
-        raise ConfigError("S3 needs boto3, which is not installed; pip install '.[s3]'") from error
+    need("s3", "S3")
+    import boto3
+    from botocore.config import Config
+
     config = Config(
         retries={"mode": "standard", "max_attempts": 2},  # waiting longer is this module's task
         connect_timeout=5,

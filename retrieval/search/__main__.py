@@ -21,7 +21,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m retrieval.search", description=__doc__)
     parser.add_argument("question", help="what you want to know, in Vietnamese")
     parser.add_argument("--top", type=int, default=10, metavar="K", help="articles to show (default 10)")
-    parser.add_argument("--model", default="latest", metavar="VERSION|DIR", help="a kept version or a retriever folder")
+    parser.add_argument(
+        "--model",
+        default="latest",
+        metavar="VERSION|DIR",
+        help="latest, production, staging, a version or a folder",
+    )
     arguments = parser.parse_args(argv)
     if arguments.top < 1:
         parser.error(f"--top {arguments.top}: give at least 1")

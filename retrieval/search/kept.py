@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
-from retrieval.folders import verify_folder, write_folder
+from retrieval.folders import verify_folder, write_file, write_folder
 
 KEPT = Path("models/legal-retriever")
 """Default place, below the folder commands are typed in."""
 
-_POINTER = "latest.json"
+FACTS = "facts.json"
+"""In a kept folder: where the version comes from, as far as it was known when it was kept."""
+STAGES = ("production", "staging")
+"""Names that stand for whichever version is in that stage."""
+
+_POINTER, _STAGES_FILE = "latest.json", "stages.json"
 
 
-def keep(folder: Path, version: str, root: Path = KEPT) -> Path:
+def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str] | None = None) -> Path:
     """Keep a copy of a retriever folder under its version and make it the newest.
 
     Args:
         folder: Written by `Retriever.save`.
         version: Name of the version.
         root: Where retrievers are kept.
+        facts: Where the version comes from; see `facts_of`.
 
     Returns:
         The kept folder.
@@ -35,17 +41,42 @@ def keep(folder: Path, version: str, root: Path = KEPT) -> Path:
                 shutil.copytree(path, staging / path.name)
             else:
                 shutil.copy2(path, staging / path.name)
-    temporary = root / f".{_POINTER}.{os.getpid()}"
-    temporary.write_text(json.dumps({"version": version}) + "\n", encoding="utf-8")
-    temporary.replace(root / _POINTER)
+        if facts is not None:
+            _write_json(staging / FACTS, facts)
+    _write_json(root / _POINTER, {"version": version})
     return target
+
+
+def facts_of(folder: Path) -> dict[str, str]:
+    """Where a kept version comes from: ``retriever``, ``bi_encoder`` and ``cross_encoder`` (versions), ``code``.
+
+    Empty for a folder that was kept without facts.
+
+    Raises:
+        ArtifactError: If the file is damaged.
+    """
+    path = folder / FACTS
+    if not path.is_file():
+        return {}
+    return {str(name): str(value) for name, value in _read_json(path).items()}
+
+
+def record_stages(stages: Mapping[str, str], root: Path = KEPT) -> None:
+    """Note which version is in which stage, so that it is known without ZenML; nothing where nothing is kept.
+
+    Args:
+        stages: Version by stage; a stage that is empty is left out.
+        root: Where retrievers are kept.
+    """
+    if root.is_dir():
+        _write_json(root / _STAGES_FILE, stages)
 
 
 def kept_folder(version: str = "latest", root: Path = KEPT) -> Path:
     """Folder of a kept retriever.
 
     Args:
-        version: Name of a version, or ``latest``.
+        version: Name of a version, ``latest``, or a stage as it was last recorded.
         root: Where retrievers are kept.
 
     Raises:
@@ -55,12 +86,42 @@ def kept_folder(version: str = "latest", root: Path = KEPT) -> Path:
     if version == "latest":
         if not pointer.is_file():
             raise ArtifactError(f"{root}: no trained retriever here; run `python run.py --pipeline training` first")
-        try:
-            version = str(json.loads(pointer.read_text(encoding="utf-8"))["version"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{pointer}: not a pointer ({error}); delete it and train again") from error
+        version = str(_read_json(pointer).get("version", ""))
+    if version in STAGES:
+        version = _in_stage(version, root)
     folder = root / version
     if not folder.is_dir():
         known = ", ".join(sorted(path.name for path in root.glob("[!.]*/"))) or "none"
         raise ArtifactError(f"{folder}: no such retriever; kept here: {known}")
     return folder
+
+
+def _in_stage(stage: str, root: Path) -> str:
+    path = root / _STAGES_FILE
+    version = str(_read_json(path).get(stage, "")) if path.is_file() else ""
+    if not version:
+        raise ArtifactError(
+            f"{root}: no version is known to be in {stage}; promote one with `python run.py --pipeline promotion`,"
+            " or name a version or latest"
+        )
+    if not (root / version).is_dir():
+        raise ArtifactError(
+            f"{root / version}: version {version} is in {stage} but was not kept on this machine; train it here, or"
+            " copy the folder, or a bundle of it, from the machine that did"
+        )
+    return version
+
+
+def _write_json(path: Path, values: Mapping[str, str]) -> None:
+    with write_file(path) as staging:
+        staging.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and train again") from error
+    if not isinstance(values, dict):
+        raise ArtifactError(f"{path}: holds {type(values).__name__}, not an object; delete it and train again")
+    return values

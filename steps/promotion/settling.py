@@ -1,4 +1,4 @@
-"""Whatever follows the stage of legal-retriever, made to follow it: the ledger, its two models, and MLflow.
+"""Whatever follows the stage of legal-retriever: the ledger, its two models, MLflow, and what is kept here.
 
 The stage of legal-retriever in ZenML is what counts, whoever set it: a promotion, a rollback or a hand. Every command
 settles first, so that what a kill or an absent MLflow left half done is done by the next one.
@@ -14,6 +14,7 @@ from zenml.enums import ModelStages
 
 from retrieval.errors import PromotionError
 from steps.promotion import ledger
+from steps.promotion.kept_stages import note_stages
 from steps.promotion.mirror import STAGES, mirror
 from steps.promotion.versions import PARTS, find_version, in_stage, parts_of, record, set_stage, versions
 from steps.tracking.connection import cause, connect, failures
@@ -32,6 +33,7 @@ def settle(experiment: str) -> None:
         logger.warning("%s", line)
     for line in stage_parts():
         logger.info("%s", line)
+    note_stages()
     tracker = connect()
     if tracker is None:
         return

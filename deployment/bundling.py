@@ -1,0 +1,180 @@
+"""Makes bundles: from a kept version or a retriever folder to a folder or a bucket, with the same bytes every time."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from deployment.bundle import FACTS, UNKNOWN, Bundle, BundleFacts, open_bundle, write_facts
+from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
+from retrieval.folders import MANIFEST, verify_folder, write_folder
+from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
+from retrieval.search.kept import FACTS as KEPT_FACTS
+from retrieval.search.kept import KEPT, STAGES, facts_of, kept_folder
+
+_logger = logging.getLogger(__name__)
+_MODELS = ("bi-encoder", "cross-encoder")
+_NOT_INDEX = (*(f"{model}/" for model in _MODELS), FACTS, KEPT_FACTS)
+_REFRESH_SECONDS = 120
+
+
+def resolve_model(model: str, root: Path = KEPT) -> Path:
+    """Folder of a retriever.
+
+    Args:
+        model: ``latest``, ``staging``, ``production``, a kept version, or a folder.
+        root: Where retrievers are kept.
+
+    Raises:
+        ArtifactError: If there is none.
+    """
+    if (Path(model) / "settings.json").is_file():
+        return Path(model)
+    if model in STAGES and root == KEPT:
+        _refresh_stages()
+    return kept_folder(model, root)
+
+
+def make_bundle(source: Path, target: Path) -> Bundle:
+    """Write a bundle of a retriever folder, whole or not at all.
+
+    Args:
+        source: Written by `Retriever.save`, kept or a bundle itself.
+        target: Becomes the bundle; an older bundle there is replaced.
+
+    Raises:
+        ArtifactError: If the source is damaged, ``target`` holds something else, or the disk is full.
+    """
+    verify_folder(source)
+    if target.exists() and not (target / FACTS).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise ArtifactError(f"{target}: exists and is no bundle; choose another place or remove it")
+    try:
+        with write_folder(target) as staging:
+            for name in _files_of(source):
+                (staging / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / name, staging / name)
+            write_facts(staging, facts_of_retriever(source))
+    except OSError as error:
+        raise ArtifactError(
+            f"{target}: the bundle was not written ({error.strerror or error}); free some space or choose another"
+            " place, then run again; what was there before is untouched"
+        ) from error
+    return open_bundle(target)
+
+
+def upload_bundle(source: Path, uri: str) -> Bundle:
+    """Write a bundle of a retriever folder to a bucket; one that is there already is never written over.
+
+    Args:
+        source: As in `make_bundle`.
+        uri: ``s3://bucket/folder``.
+
+    Returns:
+        What was sent; its folder is gone.
+
+    Raises:
+        ConfigError: If another bundle is there.
+        StorageError: If the store stays away or refuses.
+    """
+    from retrieval.s3.client import connect, settings_from_environment
+    from retrieval.s3.folders import read_manifest, upload_folder
+
+    s3, uri = connect(settings_from_environment()), uri.rstrip("/")
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = make_bundle(source, Path(scratch) / "bundle")
+        manifest = (bundle.folder / MANIFEST).read_bytes()
+        try:
+            there = read_manifest(s3, uri)[0]
+        except ArtifactError:
+            there = b""
+        if there and there != manifest:
+            raise ConfigError(f"{uri}: another bundle is there, perhaps being served; choose an address of its own")
+        if not there:
+            upload_folder(s3, bundle.folder, uri)
+    return bundle
+
+
+def facts_of_retriever(folder: Path) -> BundleFacts:
+    """Versions of everything in a retriever folder, as far as it says."""
+    if (folder / FACTS).is_file():
+        return open_bundle(folder).facts
+    kept, models = facts_of(folder), {name: _settings(folder / name) for name in _MODELS}
+    first, second = models["bi-encoder"], models["cross-encoder"]
+    return BundleFacts(
+        retriever=kept.get("retriever") or UNKNOWN,
+        bi_encoder=kept.get("bi_encoder") or UNKNOWN,
+        cross_encoder=(kept.get("cross_encoder") or UNKNOWN) if second else "",
+        index=index_version(folder),
+        data=(first and first.data_version) or UNKNOWN,
+        code=kept.get("code") or UNKNOWN,
+        bi_encoder_run=(first and first.training_run_id) or UNKNOWN,
+        cross_encoder_run=(second.training_run_id or UNKNOWN) if second else "",
+    )
+
+
+def index_version(folder: Path) -> str:
+    """First 12 digits of the SHA-256 over names and hashes of all that is searched: no models, no facts."""
+    listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    digest = hashlib.sha256()
+    for name in sorted(name for name in listed if not name.startswith(_NOT_INDEX)):
+        digest.update(f"{name}\0{listed[name]}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make a bundle; 0 if it is there, 1 if it could not be made, 2 on bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deployment.bundle", description="Make what is served of a trained retriever."
+    )
+    parser.add_argument(
+        "--model",
+        default="latest",
+        metavar="latest|staging|production|VERSION|DIR",
+        help="a kept version by name or stage, or a retriever folder (default latest)",
+    )
+    parser.add_argument("--to", required=True, metavar="DIR|s3://...", help="becomes the bundle")
+    given = parser.parse_args(arguments)
+    try:
+        source = resolve_model(given.model)
+        bundle = upload_bundle(source, given.to) if "://" in given.to else make_bundle(source, Path(given.to))
+    except (RetrievalError, StorageError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2 if isinstance(error, ConfigError) else 1
+    facts = bundle.facts
+    sys.stdout.write(f"{given.to}: retriever {facts.retriever}, index {facts.index}, made from {source}\n")
+    return 0
+
+
+def _files_of(source: Path) -> list[str]:
+    """What the manifest lists, and the manifests of folders inside, by name; facts are written anew."""
+    listed = json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"]
+    inner = (path.relative_to(source).as_posix() for path in source.rglob(MANIFEST) if path.parent != source)
+    return sorted({*listed, *inner} - {FACTS, KEPT_FACTS})
+
+
+def _settings(folder: Path) -> ModelSettings | None:
+    return load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
+
+
+def _refresh_stages() -> None:
+    """Have stages noted that were set by hand since the last command; without ZenML those noted last count."""
+    if importlib.util.find_spec("zenml") is None or importlib.util.find_spec("steps") is None:
+        return
+    command = [sys.executable, "-m", "steps.promotion.kept_stages"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_REFRESH_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        _logger.warning("ZenML does not answer; stages count as they were noted last")
+        return
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        _logger.warning("ZenML could not be asked (%s); stages count as they were noted last", reason)

@@ -1,0 +1,1 @@
+"""RunPod serverless workers of both services."""

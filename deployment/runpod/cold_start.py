@@ -1,0 +1,27 @@
+"""How long a worker took from the start of its process until it could answer, lap by lap."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+
+
+class ColdStart:
+    """Seconds since the process started, imports included, which is what a caller of a sleeping endpoint waits for."""
+
+    def __init__(self) -> None:
+        """Take the first lap, ``imports``: everything before this line."""
+        since = max(0.0, time.time() - psutil.Process().create_time())
+        self._laps, self._ended = {"imports": since}, time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """End a lap."""
+        now = time.monotonic()
+        self._laps[name] = self._laps.get(name, 0.0) + now - self._ended
+        self._ended = now
+
+    def report(self) -> dict[str, float]:
+        """Seconds of each lap, and ``total_seconds``."""
+        laps = {f"{name}_seconds": round(seconds, 3) for name, seconds in self._laps.items()}
+        return {**laps, "total_seconds": round(sum(self._laps.values()), 3)}

@@ -1,0 +1,152 @@
+"""One model behind RunPod's job loop: loaded once, asked by many jobs at once, replaced when it is no longer sound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployment.actions import Asked
+from deployment.refusals import ModelFault, NotReady, Refusal
+from deployment.runpod.answers import Output, job_error, job_input, job_output
+from deployment.runpod.cold_start import ColdStart
+from deployment.settings import ServingSettings, read_settings
+from monitoring.cost import Price, price_of
+from monitoring.metrics import EndpointMetrics
+from retrieval.errors import ConfigError, RetrievalError, ServingError
+from retrieval.extras import need
+from retrieval.runtime import telemetry_off
+
+_TOLERANCE = 0.02  # of the self-test's numbers, which batching and bfloat16 move by less
+_logger = logging.getLogger(__name__)
+Engine = TypeVar("Engine")
+
+
+@dataclass(frozen=True)
+class Endpoint(Generic[Engine]):
+    """What the workers of the two services differ in.
+
+    Attributes:
+        name: Of the service.
+        actions: What it can be asked.
+        load: Fetches, verifies and loads; blocks.
+        act: Answers a payload.
+        probe: Numbers that a sound model always gives, from a small question.
+    """
+
+    name: str
+    actions: tuple[str, ...]
+    load: Callable[[ServingSettings, EndpointMetrics, Callable[[str], None]], Engine]
+    act: Callable[[Engine, Mapping[str, Any], Asked], Awaitable[dict[str, Any]]]
+    probe: Callable[[Engine], Awaitable[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True)
+class _Loaded(Generic[Engine]):
+    engine: Engine
+    probed: NDArray[np.float32]
+
+
+class Worker(Generic[Engine]):
+    """Answers jobs; `fit` is RunPod's fitness check and `handle` its handler."""
+
+    def __init__(self, endpoint: Endpoint[Engine], settings: ServingSettings) -> None:
+        """Set up; nothing is loaded yet.
+
+        Raises:
+            ConfigError: If the machine has no price.
+        """
+        self._endpoint, self._settings = endpoint, settings
+        self._price: Price = price_of(settings.machine, settings.machine_usd_per_hour)
+        self._metrics = EndpointMetrics(endpoint.name, endpoint.actions)
+        self._cold_start, self._told = ColdStart(), False
+        self._loading = asyncio.Lock()
+        self._loaded: _Loaded[Engine] | None = None
+
+    async def fit(self) -> None:
+        """Load the model and have it answer.
+
+        Raises:
+            RetrievalError: If the model cannot be loaded or does not answer as it should; RunPod then drops the worker.
+        """
+        loaded = await self._ready()
+        if not await self._sound(loaded):
+            raise ServingError(f"{self._endpoint.name}: the model answers its own test wrongly; start another worker")
+
+    async def handle(self, job: dict[str, Any]) -> Output:
+        """Answer a job; every failure is an answer too, with a code and never a traceback."""
+        try:
+            loaded = await self._ready()
+        except RetrievalError as error:
+            _logger.error("%s", error)
+            return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
+        try:
+            asked = Asked(self._price, self._settings.deadline_seconds)
+            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), asked))
+        except ModelFault as fault:
+            return job_error(fault, refresh_worker=not await self._sound(loaded))
+        except Refusal as refusal:
+            return job_error(refusal)
+        except Exception:
+            _logger.exception("a job failed")
+            hidden = Refusal("something went wrong here; it was logged, so ask again or tell the operator")
+            return job_error(hidden, refresh_worker=not await self._sound(loaded))
+        return output | self._first()
+
+    async def _ready(self) -> _Loaded[Engine]:
+        async with self._loading:
+            if self._loaded is None:
+                load, lap = self._endpoint.load, self._cold_start.lap
+                lap("start")
+                engine = await asyncio.to_thread(load, self._settings, self._metrics, lap)
+                self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
+                lap("warm_up")
+                self._metrics.cold_starts.labels(self._endpoint.name).inc()
+                _logger.info("cold start: %s", self._cold_start.report())
+            return self._loaded
+
+    async def _sound(self, loaded: _Loaded[Engine]) -> bool:
+        """Whether the model still gives the numbers it gave when it was loaded."""
+        try:
+            now = await self._endpoint.probe(loaded.engine)
+        except Exception:
+            _logger.exception("the self-test failed")
+            return False
+        return bool(np.allclose(now, loaded.probed, rtol=0.0, atol=_TOLERANCE))
+
+    def _first(self) -> Output:
+        """What the first answer tells besides."""
+        if self._told:
+            return {}
+        self._told = True
+        return {"cold_start": self._cold_start.report()}
+
+
+def run_worker(endpoint: Endpoint[Engine]) -> int:
+    """Serve RunPod's jobs with the settings of the environment until the platform ends it.
+
+    Returns:
+        0 after an orderly end, 2 for a mistake in the settings; the SDK itself exits with 1 where a check fails.
+    """
+    telemetry_off()
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # its default writes every output into the log
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        need("runpod", f"the {endpoint.name} worker")
+        settings = read_settings()
+        worker = Worker(endpoint, settings)
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    import runpod
+
+    runpod.serverless.register_fitness_check(worker.fit)
+    runpod.serverless.start({"handler": worker.handle, "concurrency_modifier": lambda _: settings.jobs})
+    return 0

@@ -1,0 +1,106 @@
+"""Bundles from a real S3 server: verified, kept, resumed, shared by processes, there while the store is away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployment.bundle_source import cached_folder, fetch, local_folder
+from retrieval.errors import ArtifactError, StorageError
+from retrieval.s3 import objects
+from retrieval.s3.client import S3
+from retrieval.s3.folders import upload_folder
+from retrieval.s3.objects import put_bytes
+from tests.integration.conftest import ROOT
+from tests.model_folder import contents, made
+from tests.s3_server import S3Server, free_ports
+
+ADDRESS = "s3://folders/bi-encoder/run-9"
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.client()
+
+
+@pytest.fixture
+def source(s3: S3, tmp_path: Path) -> Path:
+    folder = made(tmp_path / "source", 0.1)
+    upload_folder(s3, folder, ADDRESS)
+    return folder
+
+
+def test_a_bundle_in_s3_becomes_a_verified_folder_of_the_cache(source: Path, tmp_path: Path) -> None:
+    folder = local_folder(ADDRESS, tmp_path / "cache")
+    assert folder == cached_folder(ADDRESS, (tmp_path / "cache").absolute())
+    assert contents(folder) == contents(source)
+
+
+def test_a_copy_serves_while_the_store_is_away_and_nothing_else_does(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = local_folder(ADDRESS, tmp_path / "cache")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv("S3_PATIENCE_SECONDS", "0.1")
+    assert contents(local_folder(ADDRESS, tmp_path / "cache")) == contents(folder)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        local_folder(ADDRESS, tmp_path / "elsewhere")
+
+
+def test_a_store_that_refuses_is_not_passed_over(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local_folder(ADDRESS, tmp_path / "cache")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(StorageError, match="refuses the credentials"):
+        local_folder(ADDRESS, tmp_path / "cache")
+
+
+def test_one_altered_byte_in_the_store_leaves_nothing_behind(s3: S3, source: Path, tmp_path: Path) -> None:
+    content = (source / "weights.bin").read_bytes()
+    put_bytes(s3, content[:-1] + bytes([content[-1] ^ 1]), f"{ADDRESS}/weights.bin")
+    with pytest.raises(ArtifactError, match=r"weights\.bin: SHA-256 \w+ but manifest\.json says"):
+        local_folder(ADDRESS, tmp_path / "cache")
+    assert not cached_folder(ADDRESS, tmp_path / "cache").exists()
+
+
+def test_a_damaged_copy_is_fetched_anew(source: Path, tmp_path: Path) -> None:
+    folder = local_folder(ADDRESS, tmp_path / "cache")
+    (folder / "weights.bin").write_bytes(b"damaged")
+    assert contents(local_folder(ADDRESS, tmp_path / "cache")) == contents(source)
+
+
+def test_processes_that_start_together_share_one_copy(source: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deployment.bundle_source", ADDRESS, "--to", str(tmp_path / "shared")]
+    running = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    assert [code for _, code in ended] == [0, 0, 0], ended
+    assert contents(tmp_path / "shared") == contents(source)
+
+
+def test_what_was_fetched_before_an_interruption_is_not_fetched_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = objects.get_bytes, []
+
+    def cut_off(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
+        if uri.endswith("weights.bin"):
+            raise KeyboardInterrupt
+        return real(s3, uri, first, length)
+
+    monkeypatch.setattr(objects, "get_bytes", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(ADDRESS, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+    def counted(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
+        asked.append(uri.rpartition("/")[2])
+        return real(s3, uri, first, length)
+
+    monkeypatch.setattr(objects, "get_bytes", counted)
+    fetch(ADDRESS, tmp_path / "target")
+    assert asked == ["weights.bin"]
+    assert contents(tmp_path / "target") == contents(source)
