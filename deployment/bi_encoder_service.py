@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
@@ -12,6 +11,7 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 from deployment import actions
 from deployment.actions import BI_ENCODER_ACTIONS, Asked
 from deployment.bundle import open_bundle
+from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine
 from deployment.payloads import (
     ERRORS,
@@ -47,7 +47,7 @@ _OPENAI_EXAMPLES = {
 
 def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> EmbeddingEngine:
     """Verify the bundle and load its first stage."""
-    bundle = open_bundle(Path(settings.bundle))
+    bundle = open_bundle(local_folder(settings.bundle))
     retriever = bundle.retriever(choose_runtime(settings.precision, settings.threads), rerank=False)
     return EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
@@ -12,6 +11,7 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 from deployment import actions
 from deployment.actions import CROSS_ENCODER_ACTIONS, Asked
 from deployment.bundle import open_bundle
+from deployment.bundle_source import local_folder
 from deployment.payloads import (
     ERRORS,
     LAW,
@@ -58,7 +58,7 @@ _RERANK_EXAMPLES = {
 
 def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> RerankingEngine:
     """Verify the bundle and load its reranker."""
-    bundle = open_bundle(Path(settings.bundle))
+    bundle = open_bundle(local_folder(settings.bundle))
     runtime = choose_runtime(settings.precision, settings.threads)
     return RerankingEngine(bundle.cross_encoder(), bundle.facts, runtime, metrics, settings.queue_tokens)
 

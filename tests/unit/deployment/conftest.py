@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from deployment.bundle import Bundle
+from monitoring.metrics import EndpointMetrics
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory) -> Bundle:
+    """A tiny bundle; tests that change it copy it first."""
+    return tiny_bundle(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def metrics() -> EndpointMetrics:
+    return EndpointMetrics("test", ("embed",))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The loop that coroutine tests run in."""
+    return "asyncio"
