@@ -25,7 +25,10 @@ ARTICLES = 24
 
 def tiny_corpus(articles: int = ARTICLES) -> Corpus:
     """Articles of one passage each, the first about annual leave."""
-    bodies = ["Người lao động được nghỉ hằng năm theo quy định.", *(text.replace("_", " ") for text in sentences(60, 7))]
+    bodies = [
+        "Người lao động được nghỉ hằng năm theo quy định.",
+        *(text.replace("_", " ") for text in sentences(60, 7)),
+    ]
     made = tuple(
         Article(f"1/2020/QH14:{n}", f"Điều {n}", bodies[n - 1], "Bộ luật thử", ("Chương I",))
         for n in range(1, articles + 1)
