@@ -50,14 +50,14 @@ def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str]
 def facts_of(folder: Path) -> dict[str, str]:
     """Where a kept version comes from: ``retriever``, ``bi_encoder`` and ``cross_encoder`` (versions), ``code``.
 
-    Empty for a folder that was kept without facts.
+    A folder that was kept without facts says only its version; another folder says nothing.
 
     Raises:
         ArtifactError: If the file is damaged.
     """
     path = folder / FACTS
     if not path.is_file():
-        return {}
+        return {"retriever": folder.name} if (folder.parent / _POINTER).is_file() else {}
     return {str(name): str(value) for name, value in _read_json(path).items()}
 
 

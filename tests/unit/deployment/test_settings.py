@@ -1,0 +1,56 @@
+"""Settings from the environment: lists, keys, and mistakes that are named."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployment.settings import read_settings
+from retrieval.errors import ConfigError
+
+KEY, OTHER = "k" * 16, "o" * 24
+
+
+def test_variables_become_settings_and_what_is_given_goes_before_them():
+    settings = read_settings(
+        {
+            "RETRIEVER_BUNDLE": "/b",
+            "RETRIEVER_PORT": "9000",
+            "RETRIEVER_CORS_ORIGINS": "https://a, https://b",
+            "HOME": "/",
+        },
+        port=7,
+        host=None,
+    )
+    assert (settings.bundle, settings.port, settings.host) == ("/b", 7, "127.0.0.1")
+    assert settings.cors_origins == ("https://a", "https://b")
+    assert not settings.log_questions
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("RETRIEVER_PROT", "1", "RETRIEVER_PROT: .*known are RETRIEVER_BUNDLE"),
+        ("RETRIEVER_PORT", "many", "RETRIEVER_PORT: .*integer"),
+        ("RETRIEVER_DEADLINE_SECONDS", "0", "RETRIEVER_DEADLINE_SECONDS: .*greater than 0"),
+    ],
+)
+def test_a_wrong_variable_is_named(name, text, message):
+    with pytest.raises(ConfigError, match=message):
+        read_settings({name: text})
+
+
+def test_keys_come_from_the_environment_and_a_file(tmp_path):
+    (tmp_path / "keys").write_text(f"# ours\n{OTHER}  # of the gateway\n\n")
+    settings = read_settings({"RETRIEVER_API_KEYS": KEY, "RETRIEVER_API_KEYS_FILE": str(tmp_path / "keys")})
+    assert settings.keys() == (KEY, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("", "holds no API key"), ("short\n", "shorter than 16"), (None, "cannot be read")]
+)
+def test_a_key_file_that_would_leave_the_doors_open_is_refused(tmp_path, content, message):
+    path = tmp_path / "keys"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        read_settings({"RETRIEVER_API_KEYS_FILE": str(path)}).keys()
