@@ -46,7 +46,7 @@ class ServingSettings(BaseModel):
     cross_encoder_url: str = Field("", description="Gateway: address of the cross-encoder service.")
     service_key: str = Field("", description="Gateway: API key of the two services; empty sends none.")
     rerank_budget_seconds: float = Field(
-        0.4, gt=0, le=60, description="Gateway: longest wait for the reranker; then the first stage's order stands."
+        1.0, gt=0, le=60, description="Gateway: longest wait for the reranker; then the first stage's order stands."
     )
     rerank_depth: int = Field(0, ge=0, le=100, description="Gateway: articles reranked; 0 takes the retriever's own.")
     machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")
