@@ -23,6 +23,7 @@ from retrieval.s3.folders import pull_folder
 CACHE = Path("models/pulled")
 """Default place of what is fetched, below the folder commands are typed in."""
 
+_BUNDLED = "bundled:"
 _logger = logging.getLogger(__name__)
 
 
@@ -85,19 +86,23 @@ def fetch(address: str, target: Path) -> None:
         raise ArtifactError(f"{target}: {error.strerror or error}; choose a place that can be written") from error
 
 
+def _write_untouched(base: str, target: Path) -> None:
+    """Write the encoder that a package carries, as it comes."""
+    from retrieval.config import BiEncoderConfig
+    from retrieval.models.encoder import bi_encoder_from  # with torch, which fetching does not need
+
+    bi_encoder_from(BiEncoderConfig(base=base)).save(target)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch; 0 if the folder is there, 1 if it could not be fetched, 2 on bad input."""
-    from retrieval.config import BiEncoderConfig
-    from retrieval.models.bundled import BUNDLED
-    from retrieval.models.encoder import bi_encoder_from
-
     parser = argparse.ArgumentParser(prog="python -m deployment.bundle_source", description=__doc__)
-    parser.add_argument("address", help=f"s3://BUCKET/PATH of a bundle or a published model, or {BUNDLED}")
+    parser.add_argument("address", help="s3://BUCKET/PATH of a bundle or a published model, or bundled:NAME")
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="becomes the folder")
     given = parser.parse_args(arguments)
     try:
-        if given.address == BUNDLED:
-            bi_encoder_from(BiEncoderConfig(base=BUNDLED)).save(given.to)
+        if given.address.startswith(_BUNDLED):
+            _write_untouched(given.address, given.to)
         else:
             fetch(given.address, given.to)
     except RetrievalError as error:

@@ -22,7 +22,6 @@ from retrieval.search.rerank import blend_probabilities
 from retrieval.search.settings import RetrieverSettings
 
 
-
 @dataclass(frozen=True)
 class Reranked:
     """Answers in their final order.
