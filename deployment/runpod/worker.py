@@ -113,7 +113,7 @@ class Worker(Generic[Engine]):
         async with self._loading:
             if self._loaded is None:
                 load, lap = self._endpoint.load, self._cold_start.lap
-                lap("start")
+                self._cold_start.resume()
                 engine = await asyncio.to_thread(load, self._settings, self.metrics, lap)
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
@@ -149,13 +149,13 @@ def run_worker(endpoint: Endpoint[Engine]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         need("runpod", f"the {endpoint.name} worker")
+        import runpod
+
         settings = read_settings()
         worker = Worker(endpoint, settings)
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    import runpod
-
     runpod.serverless.register_fitness_check(worker.fit)
     runpod.serverless.start({"handler": worker.handle, "concurrency_modifier": lambda _: settings.jobs})
     return 0
