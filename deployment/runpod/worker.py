@@ -67,7 +67,9 @@ class Worker(Generic[Engine]):
         Raises:
             ConfigError: If the machine has no price.
         """
-        self._endpoint, self._settings = endpoint, settings
+        self._endpoint = endpoint
+        # A job is not handed back to RunPod's queue, and no more than settings.jobs wait here: none is refused.
+        self._settings = settings.model_copy(update={"queue_tokens": sys.maxsize})
         self._price: Price = price_of(settings.machine, settings.machine_usd_per_hour)
         self.metrics = EndpointMetrics(endpoint.name, endpoint.actions)
         self._cold_start, self._told = ColdStart(), False
@@ -97,8 +99,7 @@ class Worker(Generic[Engine]):
             _logger.error("%s", error)  # noqa: TRY400 - the message says all, a trace nothing
             return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
         try:
-            asked = Asked(self._price, self._settings.deadline_seconds)
-            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), asked))
+            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), Asked(self._price)))
         except ModelFault as fault:
             return job_error(fault, refresh_worker=not await self._sound(loaded))
         except Refusal as refusal:

@@ -104,6 +104,17 @@ def test_the_first_answer_alone_tells_the_cold_start(embedder: Worker[EmbeddingE
     assert counted == 1.0
 
 
+def test_jobs_that_run_together_share_forwards_and_none_is_refused(bundle: Bundle) -> None:
+    worker = Worker(bi_encoder.ENDPOINT, settings(bundle.folder, queue_tokens=1, deadline_seconds=0.001))
+    jobs(worker, {"action": "embed", "text": QUESTION})
+    value = worker.metrics.registry.get_sample_value
+    before = value("endpoint_batch_size_count", {"endpoint": "bi-encoder"})
+    results = jobs(worker, *[{"action": "batch_embed", "texts": [QUESTION] * 4}] * 16)
+    assert all("output" in result for result in results)
+    forwards = value("endpoint_batch_size_count", {"endpoint": "bi-encoder"}) - before
+    assert forwards < 16
+
+
 def test_a_wrong_job_is_an_error_with_its_code_and_spoils_no_other(embedder: Worker[EmbeddingEngine]) -> None:
     good = {"action": "embed", "text": QUESTION}
     wrong = [{"action": "dance"}, {"action": "embed"}, {"action": "embed", "text": ""}, {"text": QUESTION}, None, "x",
