@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train dashboard airflow-check test test-all browser lint fmt clean
+.PHONY: help train serve dashboard airflow-check test test-all browser lint fmt clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ $(VENV)/.serve: $(VENV)/.train
 $(VENV)/.test: $(VENV)/.train
 	$(INSTALL) --editable '.[pipelines,serving,kubernetes,dev,parity]'
 	@touch $@
+
+serve: $(VENV)/.serve ## Search the newest trained retriever in a browser, until Ctrl-C; ARGS=--in-process takes one process
+	@$(RUN) -m deployment.serve $(ARGS)
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
 	$(RUN) run.py --pipeline training

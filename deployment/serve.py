@@ -6,24 +6,34 @@ and gateway run until Ctrl-C, or with ``--in-process`` the gateway alone.
 
 from __future__ import annotations
 
+import argparse
+import logging
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployment.bundle import Bundle
+from deployment.local_bundles import NEWEST, bundle_of, trained_folder, untouched_bundle
 from deployment.local_servers import (
     LOCALHOST,
     LocalServer,
     claim_port,
     running,
+    serve_until_interrupted,
+    stopping_signals,
 )
 from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
+from retrieval.errors import ArtifactError, RetrievalError
+from retrieval.extras import need
+from retrieval.runtime import telemetry_off
+from retrieval.search.kept import KEPT
 
 LOGS = Path(".cache/serve")
 _READY_SECONDS = 300.0
-_OFFER = "the untouched encoder can be served instead (some minutes to read the law once)"
+_OFFER = "without training, the bundled encoder and BM25 can be served; reading all the law once takes some minutes"
 
 
 @dataclass(frozen=True)
@@ -108,3 +118,92 @@ def serving(bundle: Path, ports: Ports, in_process: bool, rerank: bool, logs: Pa
         for server in started.all:
             server.wait_until_ready("/ready", _READY_SECONDS)
         yield started
+
+
+def choose_bundle(model: str, untouched: bool) -> Bundle:
+    """What to serve.
+
+    Args:
+        model: As in `trained_folder`.
+        untouched: The encoder as it comes, instead.
+
+    Raises:
+        ArtifactError: If there is no trained retriever and the untouched encoder is not wanted.
+    """
+    if untouched:
+        return untouched_bundle()
+    try:
+        return bundle_of(trained_folder(model))
+    except ArtifactError as error:
+        if model != NEWEST or (KEPT / "latest.json").is_file():
+            raise
+        if not _agreed(f"{error}\n{_OFFER}. Do that? [y/N] "):
+            raise ArtifactError(f"{error}; or serve the untouched encoder: make serve ARGS=--untouched") from error
+        return untouched_bundle()
+
+
+def _agreed(question: str) -> bool:
+    """Whether a person at a terminal says yes; where nobody is, no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C; 0 then, 1 if it cannot be served or a service ended, 2 on bad input."""
+    given = _arguments(argv)
+    telemetry_off()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    wanted = Ports(given.port, given.bi_encoder_port, given.cross_encoder_port)
+    with stopping_signals():
+        try:
+            need("serving", "python -m deployment.serve")
+            ports = wanted.claimed(given.in_process)
+            bundle = choose_bundle(given.model, given.untouched)
+            with serving(bundle.folder.absolute(), ports, given.in_process, bundle.has_cross_encoder) as started:
+                sys.stdout.write(_said(bundle, started))
+                sys.stdout.flush()
+                dispensable = [one for one in (started.cross_encoder,) if one is not None]
+                serve_until_interrupted([one for one in started.all if one not in dispensable], dispensable)
+        except RetrievalError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return 1
+        except KeyboardInterrupt:  # before everything had started
+            pass
+    sys.stdout.write("\nstopped\n")
+    return 0
+
+
+def _said(bundle: Bundle, started: Serving) -> str:
+    facts = bundle.facts
+    lines = [f"retriever {facts.retriever}, index {facts.index}, from {bundle.folder}"]
+    if not bundle.has_cross_encoder:
+        lines.append("no cross-encoder: articles stay in the first stage's order")
+    lines.append(f"search page    {started.gateway.url}/")
+    lines.append(f"search API     {started.gateway.url}/search  (POST; {started.gateway.url}/openapi.json)")
+    for name, server in (("bi-encoder", started.bi_encoder), ("cross-encoder", started.cross_encoder)):
+        lines += [f"{name:14} {server.url}"] if server is not None else []
+    return "\n".join([*lines, f"logs           {LOGS}", "Ctrl-C to stop", ""])
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    summary = (__doc__ or "").partition(": ")[2].partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m deployment.serve", description=summary)
+    parser.add_argument(
+        "--model",
+        default=NEWEST,
+        metavar="NAME",
+        help="production, staging, latest, a kept version or a folder (default: the first of these that there is)",
+    )
+    parser.add_argument("--untouched", action="store_true", help="serve the bundled encoder as it comes")
+    parser.add_argument("--in-process", action="store_true", help="one process, without the two services")
+    parser.add_argument("--port", type=int, default=GATEWAY_PORT, help=f"of the gateway (default {GATEWAY_PORT})")
+    for name, port in (("bi-encoder", BI_ENCODER_PORT), ("cross-encoder", CROSS_ENCODER_PORT)):
+        parser.add_argument(f"--{name}-port", type=int, default=port, help=f"of the {name} service (default {port})")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deployment.bundle_source import CACHE
 from retrieval.errors import ConfigError
 
 PREFIX = "RETRIEVER_"
@@ -22,6 +23,7 @@ class ServingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bundle: str = Field("", description="Bundle folder, or its s3:// address.")
+    cache: Path = Field(CACHE, description="Where what is fetched from S3 is kept.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(0, ge=0, le=65535, description="Port; 0 takes the service's own.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Of the arithmetic.")
@@ -36,6 +38,7 @@ class ServingSettings(BaseModel):
         30.0, gt=0, description="Longest wait for the model; X-Deadline-Seconds shortens it."
     )
     stop_seconds: float = Field(30.0, gt=0, description="Time for requests in flight after SIGTERM.")
+    jobs: int = Field(32, ge=1, le=1024, description="Jobs that a RunPod worker takes at once, for batches to form.")
     queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are answered with 429.")
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
@@ -43,7 +46,7 @@ class ServingSettings(BaseModel):
     cross_encoder_url: str = Field("", description="Gateway: address of the cross-encoder service.")
     service_key: str = Field("", description="Gateway: API key of the two services; empty sends none.")
     rerank_budget_seconds: float = Field(
-        0.4, gt=0, le=60, description="Gateway: longest wait for the reranker; then the first stage's order stands."
+        1.0, gt=0, le=60, description="Gateway: longest wait for the reranker; then the first stage's order stands."
     )
     rerank_depth: int = Field(0, ge=0, le=100, description="Gateway: articles reranked; 0 takes the retriever's own.")
     machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line for each call of a service says nothing
     return run_service(partial(make_app, in_process=arguments.in_process), settings, GATEWAY_PORT)
 
 

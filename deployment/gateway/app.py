@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
 
 from deployment.bundle import Bundle, open_bundle
+from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine
 from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.library import Library
@@ -45,7 +45,7 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
         metrics: Of the gateway.
         in_process: Load both models here; otherwise the services that the settings name are asked.
     """
-    bundle = open_bundle(Path(settings.bundle))
+    bundle = open_bundle(local_folder(settings.bundle, settings.cache))
     if in_process:
         return _own(bundle, settings, metrics)
     library = Library(bundle.corpus())

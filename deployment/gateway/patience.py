@@ -74,7 +74,8 @@ class PatientReranker:
         if fault.reason == "overloaded":
             return  # busy is not broken: it says so at once, which costs the question nothing
         self._faults += 1
+        _logger.warning("first stage's order, for the reranker failed: %s", fault)
         if self._faults == self._faults_before_rest:
-            _logger.warning("the reranker rests for %g s after %d faults: %s", self._rest_seconds, self._faults, fault)
+            _logger.warning("the reranker rests for %g s after %d faults in a row", self._rest_seconds, self._faults)
         if self._faults >= self._faults_before_rest:
             self._asked_again_at = self._clock() + self._rest_seconds

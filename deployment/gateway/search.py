@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,8 +20,6 @@ from retrieval.records import Run
 from retrieval.search.answers import Answer
 from retrieval.search.rerank import blend_probabilities
 from retrieval.search.settings import RetrieverSettings
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,6 @@ class SearchEngine:
             probabilities = await self._reranker.score(question, documents)
         except RerankFault as fault:
             self._metrics.errors.labels(self._metrics.endpoint, f"reranker_{fault.reason}").inc()
-            _logger.warning("first stage's order: %s", fault)
             return Reranked(found, False, fault.reason)
         return Reranked(blended(found, probabilities, settings), True, None)
 

@@ -205,3 +205,4 @@ online();
 themed();
 showLaws();
 follow();
+if (!shown.question && matchMedia("(pointer: fine)").matches) part("question").focus();

@@ -29,14 +29,14 @@ function why(found, weights) {
   ];
   if (parts.title !== null) rows.push(row("tên điều", parts.title, parts.title, 3, "Độ gần của câu hỏi với tên điều", "part"));
   rows.push(row("Vòng đầu: cả hai", parts.hybrid, parts.hybrid, 3, "Từ khóa và ý nghĩa trộn lại"));
-  if (read) rows.push(row("Đọc kỹ (cross-encoder)", parts.reranker, parts.reranker, 3, `Góp ${share(weights.reranker)} điểm xếp hạng`));
-  const total = read || parts.reranker === null ? found.score : 0;
-  rows.push(row("Điểm xếp hạng", total < 0 ? total + 1 : total, total, 3, "Điểm cuối, dùng để xếp thứ tự", "total"));
+  if (read) rows.push(row("Đọc kỹ", parts.reranker, parts.reranker, 3, `Góp ${share(weights.reranker)} điểm xếp hạng`));
+  // what the reranker did not read stands behind what it read, with a score below 0 that says nothing to people
+  if (found.score >= 0) rows.push(row("Điểm xếp hạng", found.score, found.score, 3, "Điểm cuối, dùng để xếp thứ tự", "total"));
   return element(
     "details",
     { class: "why" },
     element("summary", {}, "Vì sao ở đây", element("span", { class: "unseen", text: `: ${found.heading} ${found.title}` })),
-    element("p", { text: reason(found, weights) }),
+    element("p", { text: reason(found) }),
     element("table", {}, element("caption", { class: "unseen", text: "Các điểm thành phần" }), element("tbody", {}, ...rows)),
   );
 }
@@ -53,12 +53,12 @@ function row(name, share, value, digits, explained, kind) {
   );
 }
 
-function reason({ rank, components: parts }, weights) {
-  const words = parts.bm25 === null ? "không trùng từ khóa nào đáng kể" : level(parts.bm25_scaled, "từ khóa trùng");
-  const meaning = parts.dense === null ? "ý nghĩa ít gần" : level(parts.dense_scaled, "ý nghĩa gần");
-  const first = `Xếp thứ ${rank}: ${words}, ${meaning} so với các điều khác được xét.`;
-  if (parts.reranker === null) return weights.reranker ? `${first} Chưa được cross-encoder đọc kỹ.` : first;
-  return `${first} Đọc kỹ câu hỏi cùng đoạn luật, cross-encoder cho ${number(parts.reranker * 100, 0)} %.`;
+function reason({ rank, score, components: parts }) {
+  const first = `Thứ ${rank}: ${WORDS[level(parts.bm25_scaled)]}, ${MEANING[level(parts.dense_scaled)]}, so với các điều khác được xét.`;
+  if (parts.reranker !== null) return `${first} Sau khi đọc kỹ, máy cho rằng đoạn này trả lời câu hỏi: ${number(parts.reranker * 100, 0)} %.`;
+  return score < 0 ? `${first} Đứng sau các điều đã được đọc kỹ.` : first;
 }
 
-const level = (scaled, what) => `${what} ${scaled > 0.85 ? "rất nhiều" : scaled > 0.5 ? "khá nhiều" : scaled > 0.2 ? "vừa phải" : "ít"}`;
+const WORDS = ["rất ít từ khóa trùng", "một số từ khóa trùng", "khá nhiều từ khóa trùng", "rất nhiều từ khóa trùng"];
+const MEANING = ["ý nghĩa còn xa", "ý nghĩa hơi gần", "ý nghĩa khá gần", "ý nghĩa rất gần"];
+const level = (scaled) => [0.2, 0.5, 0.85].filter((least) => scaled > least).length;

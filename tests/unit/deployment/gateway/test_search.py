@@ -1,0 +1,124 @@
+"""From question to page: the same ranking as the retriever's own, and an honest word where the reranker fails."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from deployment.bundle import BundleFacts
+from deployment.embedding import EmbeddingEngine
+from deployment.gateway.in_process import OwnFirstStage, OwnReranker
+from deployment.gateway.library import Library
+from deployment.gateway.patience import PatientReranker
+from deployment.gateway.search import SearchEngine
+from deployment.gateway.stages import RerankFault
+from deployment.refusals import DeadlinePassed, ModelFault, Overloaded
+from deployment.reranking import RerankingEngine
+from monitoring.metrics import EndpointMetrics
+from retrieval.errors import SearchError
+from tests.tiny_bundle import QUESTION, tiny_retriever
+
+FACTS = BundleFacts("1", "1", "1", "index-1", "data", "code", "run-1", "run-2")
+
+
+class Failing:
+    """A reranker that fails as told."""
+
+    def __init__(self, error):
+        self.error = error
+
+    async def score(self, question, documents, budget_seconds):
+        raise self.error
+
+    async def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory):
+    return tiny_retriever(tmp_path_factory.mktemp("tiny"))
+
+
+def searched(retriever, question=QUESTION, top_k=12, rerank=True, reranker=None, **settings):
+    """What an engine over the retriever's own models answers; also its metrics in text."""
+    metrics = EndpointMetrics("gateway", ("search",))
+
+    async def run():
+        first = OwnFirstStage(EmbeddingEngine(retriever, FACTS, metrics), 30.0)
+        second = reranker or OwnReranker(RerankingEngine(retriever.cross_encoder, FACTS, retriever.runtime, metrics))
+        joined = replace(retriever.settings, **settings)
+        engine = SearchEngine(first, PatientReranker(second, 30.0), Library(retriever.corpus), joined, FACTS, metrics)
+        try:
+            return await engine.search(question, top_k, rerank)
+        finally:
+            await engine.close()
+
+    return asyncio.run(run()), metrics.render().decode()
+
+
+def ranked(answer):
+    return [hit.cid for hit in answer.results]
+
+
+def test_the_gateway_ranks_as_the_retriever_itself(retriever):
+    answer, _ = searched(retriever)
+    expected = retriever.search(QUESTION, 12)
+    assert ranked(answer) == [one.article.cid for one in expected]
+    assert answer.reranked
+    assert answer.fallback_reason is None
+    for hit, one in zip(answer.results, expected, strict=True):
+        assert hit.components.bm25 == one.first_stage.bm25
+        if one.reranker is None:
+            assert hit.components.reranker is None
+        else:
+            assert hit.components.reranker == pytest.approx(one.reranker, abs=1e-5)
+            assert hit.score == pytest.approx(one.score, abs=1e-5)
+
+
+def test_fewer_articles_than_the_reranker_reads_are_still_its_best(retriever):
+    answer, _ = searched(retriever, top_k=2)
+    assert ranked(answer) == [one.article.cid for one in retriever.search(QUESTION, 2)]
+    assert [hit.rank for hit in answer.results] == [1, 2]
+
+
+def test_reranking_that_is_not_asked_for_is_no_fallback(retriever):
+    answer, _ = searched(retriever, rerank=False)
+    stage = retriever.first_stage(retriever.prepare([QUESTION]))
+    assert ranked(answer) == [hit.cid for hit in stage.hybrid.hits(0)[:12]]
+    assert not answer.reranked
+    assert answer.fallback_reason is None
+
+
+def test_a_reranker_without_a_share_is_not_asked(retriever):
+    answer, _ = searched(retriever, reranker=Failing(AssertionError("asked")), rerank_weight=0.0)
+    assert (answer.reranked, answer.fallback_reason, answer.weights.reranker) == (False, "no_reranker", 0.0)
+
+
+def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted(retriever):
+    answer, metrics = searched(retriever, reranker=Failing(RerankFault("bad_answer", "garbage")))
+    plain, _ = searched(retriever, rerank=False)
+    assert ranked(answer) == ranked(plain)
+    assert (answer.reranked, answer.fallback_reason) == (False, "bad_answer")
+    assert all(hit.components.reranker is None for hit in answer.results)
+    assert 'endpoint_errors_total{endpoint="gateway",type="reranker_bad_answer"} 1.0' in metrics
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [(Overloaded("full"), "overloaded"), (DeadlinePassed("late"), "slow"), (ModelFault("NaN"), "bad_answer")],
+)
+def test_refusals_of_the_own_reranker_are_fallbacks_too(retriever, refusal, reason):
+    answer, _ = searched(retriever, reranker=OwnReranker(Failing(refusal)))
+    assert (answer.reranked, answer.fallback_reason) == (False, reason)
+
+
+def test_marks_point_at_the_questions_words(retriever):
+    answer, _ = searched(retriever)
+    (first,) = [hit for hit in answer.results if hit.cid.endswith(":1")]
+    assert first.heading == "Điều 1"
+    assert "được nghỉ hằng" in [first.snippet[start:end] for start, end in first.snippet_marks]
+
+
+def test_a_question_of_signs_alone_is_refused(retriever):
+    with pytest.raises(SearchError, match="nothing readable"):
+        searched(retriever, question="\u200b\u200b <br>")
