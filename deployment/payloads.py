@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from deployment.refusals import CODES
 
@@ -26,9 +26,20 @@ InputType = Annotated[
     Literal["query", "passage"],
     Field(description="Questions and pieces of law are read differently by the encoder."),
 ]
-TopK = Annotated[int, Field(ge=1, le=MAX_TOP_K, strict=True, description="Articles at most.")]
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever the client sent
+    """JSON Schema's integer: 3 and 3.0, but not "3" or true."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_whole)
+TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K, description="Articles at most."), _WHOLE]
+TopN = Annotated[int, Field(strict=True, ge=1, le=MAX_DOCUMENTS, description="Documents at most."), _WHOLE]
+
+
 Name = Annotated[str, StringConstraints(max_length=256)]
-Identifier = Name | Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+Identifier = Name | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53), _WHOLE]
 
 
 class Payload(BaseModel):
@@ -81,7 +92,7 @@ class Rerank(Payload):
     action: Literal["rerank"]
     query: Text
     documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=MAX_DOCUMENTS)]
-    top_n: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS, strict=True)] | None = None
+    top_n: TopN | None = None
 
 
 class ScorePair(Payload):
@@ -125,7 +136,7 @@ class RerankIn(Payload):
     query: Text
     documents: Annotated[list[Text | DocumentIn], Field(min_length=1, max_length=MAX_DOCUMENTS)]
     model: Name = Field("", description="Any name; one model is served.")
-    top_n: Annotated[int, Field(ge=1, le=MAX_DOCUMENTS, strict=True)] | None = None
+    top_n: TopN | None = None
     return_documents: Annotated[bool, Field(strict=True)] = False
 
 

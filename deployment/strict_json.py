@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic_core import from_json, to_json
 
@@ -29,10 +30,8 @@ def write_json(values: Any) -> bytes:  # noqa: ANN401 - anything JSON can say
     return to_json(values, inf_nan_mode="null")
 
 
-class JsonAnswer(Response):
+class JsonAnswer(JSONResponse):
     """An answer whose values are plain already, so that nothing is validated twice."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - anything JSON can say
         """Bytes of the answer."""
