@@ -63,7 +63,7 @@ def router() -> APIRouter:
     )
     async def infer(
         request: Request,
-        payload: Annotated[BiEncoderPayload, Body(openapi_examples=_INFER_EXAMPLES)],
+        payload: Annotated[BiEncoderPayload, Body(discriminator="action", openapi_examples=_INFER_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
         called(request, payload.action)

@@ -74,7 +74,7 @@ def router() -> APIRouter:
     )
     async def infer(
         request: Request,
-        payload: Annotated[CrossEncoderPayload, Body(openapi_examples=_INFER_EXAMPLES)],
+        payload: Annotated[CrossEncoderPayload, Body(discriminator="action", openapi_examples=_INFER_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
         called(request, payload.action)

@@ -28,6 +28,7 @@ from retrieval.errors import RetrievalError
 
 _logger = logging.getLogger(__name__)
 _LONGEST_PATH, _LONGEST_MESSAGE = 200, 300
+_LONGEST_DEADLINE_SECONDS = 600.0
 Load = Callable[[], "Engine"]
 """Opens the bundle and loads a model; blocks, so it runs in a thread."""
 
@@ -154,13 +155,13 @@ def standing_of(request: Request) -> Standing:
 def asked_of(
     request: Request,
     x_deadline_seconds: Annotated[
-        float | None, Header(ge=0.1, le=600, allow_inf_nan=False, description="Longest wait for the model.")
-    ] = None,
+        float,
+        Header(ge=0.1, le=_LONGEST_DEADLINE_SECONDS, allow_inf_nan=False, description="Longest wait for the model."),
+    ] = _LONGEST_DEADLINE_SECONDS,
 ) -> Asked:
     """Price and deadline of a request; a dependency of endpoints."""
     standing = standing_of(request)
-    longest = standing.settings.deadline_seconds
-    return Asked(standing.price, min(longest, x_deadline_seconds or longest))
+    return Asked(standing.price, min(standing.settings.deadline_seconds, x_deadline_seconds))
 
 
 def called(request: Request, action: str) -> None:

@@ -16,7 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from deployment.refusals import Malformed
 from deployment.settings import ServingSettings
+from deployment.strict_json import write_json
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.runtime import telemetry_off
 
@@ -118,6 +120,12 @@ def _impatient(head_seconds: float) -> type[asyncio.Protocol]:
         def on_headers_complete(self) -> None:
             self._stop_waiting()
             super().on_headers_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            body = write_json(Malformed(f"this is not HTTP: {msg}").body())
+            head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            self.transport.write(f"{head}connection: close\r\n\r\n".encode() + body)
+            self.transport.close()
 
         def _wait(self) -> None:
             self._waiting = self.loop.call_later(head_seconds, self._give_up)
