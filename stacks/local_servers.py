@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +19,8 @@ from types import FrameType
 from retrieval.errors import ServerError
 
 LOCALHOST = "127.0.0.1"
+MLFLOW_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Without it an MLflow server starts ten processes."""
 _POLL_SECONDS = 0.2
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -84,6 +87,12 @@ class LocalServer:
                 self.process.wait(timeout_seconds)
                 return
 
+    def kill(self) -> None:
+        """End it and its children at once, as a power cut does."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
 
@@ -98,20 +107,28 @@ def free_port(wanted: int = 0) -> int:
     raise ServerError("no free port on this machine; stop something that listens")
 
 
-@contextlib.contextmanager
-def running(
-    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
-) -> Iterator[LocalServer]:
-    """Run a server until the block ends, however it ends.
+def mlflow_command(port: int, *options: str) -> list[str]:
+    """The command of an MLflow server or UI on this machine; give it `MLFLOW_ENVIRONMENT`.
+
+    Args:
+        port: Where it will answer.
+        options: Where it keeps runs and artifacts.
+    """
+    served = ["-m", "mlflow", "server", "--host", LOCALHOST, "--port", str(port), "--workers", "1"]
+    return [sys.executable, *served, *options]
+
+
+def started(name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path) -> LocalServer:
+    """Start a server; whoever starts it stops or kills it.
 
     Args:
         name: For people.
         command: To type.
         port: Where it will answer.
         environment: Added to this process's.
-        log: File for what it says.
+        log: File for what it says; that of an earlier start is added to.
     """
-    with log.open("wb") as stream:
+    with log.open("ab") as stream:
         process = subprocess.Popen(
             command,
             env={**os.environ, **environment},
@@ -120,7 +137,15 @@ def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = LocalServer(name, port, process, log)
+    return LocalServer(name, port, process, log)
+
+
+@contextlib.contextmanager
+def running(
+    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
+) -> Iterator[LocalServer]:
+    """Run a server until the block ends, however it ends; arguments as of `started`."""
+    server = started(name, command, port, environment, log)
     try:
         yield server
     finally:
