@@ -89,6 +89,12 @@ class LocalServer:
                 self.process.wait(timeout_seconds)
                 return
 
+    def kill(self) -> None:
+        """End it and its children at once, as a power cut does."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
 
@@ -119,20 +125,17 @@ def claim_port(port: int, option: str) -> int:
     return found
 
 
-@contextlib.contextmanager
-def running(
-    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
-) -> Iterator[LocalServer]:
-    """Run a server until the block ends, however it ends.
+def started(name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path) -> LocalServer:
+    """Start a server; whoever starts it stops or kills it.
 
     Args:
         name: For people.
         command: To type.
         port: Where it will answer.
         environment: Added to this process's.
-        log: File for what it says.
+        log: File for what it says; that of an earlier start is added to.
     """
-    with log.open("wb") as stream:
+    with log.open("ab") as stream:
         process = subprocess.Popen(
             command,
             env={**os.environ, **environment},
@@ -141,7 +144,15 @@ def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = LocalServer(name, port, process, log)
+    return LocalServer(name, port, process, log)
+
+
+@contextlib.contextmanager
+def running(
+    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path
+) -> Iterator[LocalServer]:
+    """Run a server until the block ends, however it ends; arguments as of `started`."""
+    server = started(name, command, port, environment, log)
     try:
         yield server
     finally:

@@ -15,9 +15,12 @@ _STYLE = (
 
 
 def page(title: str, facts: Mapping[str, object], pictures: Sequence[str] = (), tables: Sequence[str] = ()) -> str:
-    """A page with a table of facts, then tables and inline SVG pictures as given."""
+    """A page with inline SVG pictures, a table of facts and further tables.
+
+    Pictures come first: the dashboard shows a page in a low frame, which would cut them off below a table.
+    """
     rows = [(name.replace("_", " "), _shown(value)) for name, value in facts.items()]
-    body = "".join([table(rows) if rows else "", *tables, *(f"<div>{picture}</div>" for picture in pictures)])
+    body = "".join([*(f"<div>{picture}</div>" for picture in pictures), table(rows) if rows else "", *tables])
     return (
         f'<!doctype html><html lang="vi"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>"

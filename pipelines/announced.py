@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 from zenml.client import Client
 from zenml.enums import ExecutionStatus
+from zenml.models import PipelineRunResponse
 from zenml.pipelines.pipeline_definition import Pipeline
 from zenml.steps import BaseStep
 
+from pipelines.launch import HandedOver
 from steps.announce import announce_failure, announce_start, announce_unseen_failure
 
 
@@ -37,13 +39,23 @@ def failures_announced(pipeline: Pipeline) -> Iterator[None]:
     """Also say that a run failed outside its steps' own code, which no hook of ZenML sees.
 
     Args:
-        pipeline: Whose run is made in the block.
+        pipeline: Whose run is made in the block; one that failed before the block is none of its business.
     """
+    if Client().active_stack.alerter is None:
+        yield
+        return
+    before = _newest_run(pipeline)
     try:
         yield
-    except Exception as error:
-        if Client().active_stack.alerter is not None:
-            found = Client().list_pipeline_runs(pipeline_name=pipeline.name, sort_by="desc:created", size=1).items
-            if found and found[0].status == ExecutionStatus.FAILED:
-                announce_unseen_failure(found[0].id, error)
+    except HandedOver:  # no failure: the pipeline runs later and elsewhere
         raise
+    except Exception as error:
+        run = _newest_run(pipeline)
+        if run is not None and run.status == ExecutionStatus.FAILED and (before is None or run.id != before.id):
+            announce_unseen_failure(run.id, error)
+        raise
+
+
+def _newest_run(pipeline: Pipeline) -> PipelineRunResponse | None:
+    found = Client().list_pipeline_runs(pipeline_name=pipeline.name, sort_by="desc:created", size=1).items
+    return found[0] if found else None

@@ -30,6 +30,7 @@ from deployment.local_servers import (
 from retrieval.errors import RetrievalError
 from retrieval.runtime import telemetry_off
 from stacks.choice import choose_stack, use_for_this_process
+from stacks.mlflow_server import MLFLOW_ENVIRONMENT, mlflow_command
 
 ZENML_PORT, MLFLOW_PORT = 8237, 5000
 _SURVEY = "finished_onboarding_survey"
@@ -79,9 +80,8 @@ def mlflow_ui(tracking_uri: str, port: int, folder: Path, timeout_seconds: float
     """
     free = free_port(port)
     stored = ["--backend-store-uri", tracking_uri, "--default-artifact-root", str(folder / "unused")]
-    served = ["-m", "mlflow", "server", "--host", LOCALHOST, "--port", str(free), "--workers", "1", *stored]
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # or it starts ten processes
-    with running("MLflow UI", [sys.executable, *served], free, environment, folder / "mlflow.log") as server:
+    command = mlflow_command(free, *stored)
+    with running("MLflow UI", command, free, MLFLOW_ENVIRONMENT, folder / "mlflow.log") as server:
         server.wait_until_ready("/health", timeout_seconds)
         yield server
 

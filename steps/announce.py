@@ -15,6 +15,7 @@ from zenml.models import PipelineRunResponse
 from zenml.steps.step_context import StepContext
 from zenml.utils.time_utils import utc_now
 
+from steps.promotion.settling import production_name
 from steps.promotion.story import linked_artifacts, outcome
 from steps.promotion.versions import RETRIEVER, find_version
 
@@ -45,9 +46,12 @@ def announce_promotion() -> None:
 
 
 def announce_rollback() -> None:
-    """On the success of a rollback: say what is in production again."""
+    """On the success of a rollback's step: say what is in production again, or that it stayed as it was."""
     context = get_step_context()
-    _announce_version(context, f"from version {_parameter(context, 'production')}", _parameter(context, "previous"))
+    production, previous = _parameter(context, "production"), _parameter(context, "previous")
+    # The hook runs before the step's decision is stored; what it did is seen by what is in production now.
+    became = f"from version {production}" if production_name() == previous else f"refused, {production} stays"
+    _announce_version(context, became, previous)
 
 
 def announce_failure(exception: BaseException) -> None:

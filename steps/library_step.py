@@ -8,6 +8,7 @@ from zenml import step
 from zenml.steps import BaseStep
 
 from retrieval.fingerprints import code_fingerprint
+from steps.told import told
 
 CODE_VARIABLE = "LEGAL_RETRIEVAL_CODE"
 
@@ -16,6 +17,6 @@ def library_step(function: Callable[..., object]) -> BaseStep:
     """Make a ZenML step that runs anew when any project function it can reach has changed.
 
     ZenML's cache key covers a step's own source, its parameters, inputs and environment variables. The fingerprint of
-    the code below the step is handed over as one of those variables.
+    the code below the step is handed over as one of those variables. What the step did is told in its log.
     """
-    return step(function, environment={CODE_VARIABLE: code_fingerprint(function)})
+    return step(told(function), environment={CODE_VARIABLE: code_fingerprint(function)})

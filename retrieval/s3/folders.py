@@ -10,7 +10,7 @@ from pathlib import Path
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.folders import MANIFEST, replace_folder, verify_folder
 from retrieval.s3.client import S3
-from retrieval.s3.objects import copy_object, get_bytes, get_file, put_bytes, put_file, sizes_below
+from retrieval.s3.objects import copy_object, get_bytes, get_file, missing_means, put_bytes, put_file, sizes_below
 
 
 def upload_folder(s3: S3, folder: Path, uri: str) -> None:
@@ -46,14 +46,9 @@ def read_manifest(s3: S3, uri: str) -> tuple[bytes, dict[str, str]]:
     Raises:
         ArtifactError: If there is none: the folder is missing or its writing was cut short.
     """
-    try:
+    missing = f"{uri}: no {MANIFEST}; the folder is missing or its writing was cut short, so write it again"
+    with missing_means(missing):
         content = get_bytes(s3, f"{uri}/{MANIFEST}")
-    except StorageError as error:
-        if error.code != "NoSuchKey":
-            raise
-        raise ArtifactError(
-            f"{uri}: no {MANIFEST}; the folder is missing or its writing was cut short, so write it again"
-        ) from error
     try:
         return content, dict(json.loads(content)["files"])
     except (ValueError, KeyError, TypeError) as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from retrieval.errors import StorageError
+from retrieval.errors import ArtifactError, StorageError
 from retrieval.s3.client import S3, split_uri
 
 PART_BYTES = 16 << 20
@@ -31,6 +32,24 @@ def get_bytes(s3: S3, uri: str, first: int = 0, length: int | None = None) -> by
     bucket, key = split_uri(uri)
     span = {} if length is None else {"Range": f"bytes={first}-{first + length - 1}"}
     return s3.patiently(uri, lambda: bytes(s3.client.get_object(Bucket=bucket, Key=key, **span)["Body"].read()))
+
+
+@contextmanager
+def missing_means(text: str) -> Iterator[None]:
+    """Say what it means here that an object is not there.
+
+    Args:
+        text: Of the error.
+
+    Raises:
+        ArtifactError: If the object read in the block is missing.
+    """
+    try:
+        yield
+    except StorageError as error:
+        if error.code != "NoSuchKey":
+            raise
+        raise ArtifactError(text) from error
 
 
 def put_json(s3: S3, value: Mapping[str, object], uri: str) -> None:

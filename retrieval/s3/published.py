@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 
-from retrieval.errors import ArtifactError, StorageError
+from retrieval.errors import ArtifactError
 from retrieval.models.settings import SETTINGS_FILE
 from retrieval.s3.client import S3
 from retrieval.s3.folders import copy_folder, read_manifest
-from retrieval.s3.objects import get_json, put_json
+from retrieval.s3.objects import get_json, missing_means, put_json
 
 POINTER = "latest.json"
 
@@ -63,14 +63,8 @@ def latest(s3: S3, root: str) -> Pointer:
     Raises:
         ArtifactError: If nothing was.
     """
-    try:
+    with missing_means(f"{root}: nothing published yet; run `python run.py --pipeline training --stack s3` first"):
         values = get_json(s3, f"{root}/{POINTER}")
-    except StorageError as error:
-        if error.code != "NoSuchKey":
-            raise
-        raise ArtifactError(
-            f"{root}: nothing published yet; run `python run.py --pipeline training --stack s3` first"
-        ) from error
     try:
         return Pointer(**values)
     except TypeError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from zenml.client import Client
@@ -34,6 +35,7 @@ class Change:
         before: Version that was there; empty where none was.
         kind: How it came.
         done: Whether it is complete.
+        at: When its number was taken, UTC.
     """
 
     number: int
@@ -41,11 +43,12 @@ class Change:
     before: str
     kind: str
     done: bool
+    at: datetime
 
 
 def changes() -> list[Change]:
     """Every change, oldest first."""
-    found = [_change(one.name, one.run_metadata) for one in versions(CHANGES)]
+    found = [_change(one.name, one.run_metadata, one.created) for one in versions(CHANGES)]
     return sorted(found, key=lambda change: change.number)
 
 
@@ -91,6 +94,6 @@ def lost(version: str, before: str) -> PromotionError:
     )
 
 
-def _change(name: str, facts: Mapping[str, object]) -> Change:
+def _change(name: str, facts: Mapping[str, object], at: datetime) -> Change:
     version, before, kind = (str(facts.get(fact, "")) for fact in ("version", "before", "kind"))
-    return Change(int(name.removeprefix(_NAME)), version, before, kind, bool(facts.get("done")))
+    return Change(int(name.removeprefix(_NAME)), version, before, kind, bool(facts.get("done")), at)

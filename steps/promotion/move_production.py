@@ -34,8 +34,7 @@ def promote_version(
     """
     candidate = find_version(version)
     link_to_version(get_step_context().inputs["decision"][0], candidate)
-    verdict = "passed" if decision.passed else "refused"
-    record(candidate, {"promotion": verdict, "promotion_reasons": list(decision.reasons)})
+    record_verdict(candidate, "promotion", decision)
     if not decision.passed:
         return production
     move(candidate, production, change, "promotion")
@@ -57,12 +56,26 @@ def roll_back(
     """
     trial = try_version(previous, 1)
     if trial.fault:
-        return production, Decision(RETRIEVER, False, (f"version {previous} does not load: {trial.fault}",))
-    move(find_version(previous), production, change, "rollback")
-    record(find_version(production), {"rolled_back_to": previous})
-    settle(experiment)
+        decision = Decision(RETRIEVER, False, (f"version {previous} does not load: {trial.fault}",))
+        record_verdict(find_version(previous), "rollback", decision)
+        return production, decision
     decision = Decision(RETRIEVER, True, (f"rolled back from version {production} to version {previous} by request",))
+    move(find_version(previous), production, change, "rollback")
+    record_verdict(find_version(previous), "rollback", decision)
+    settle(experiment)
     return previous, decision
+
+
+def record_verdict(version: ModelVersionResponse, change: ledger.Kind, decision: Decision) -> None:
+    """Keep with a version what was decided about it and why.
+
+    Args:
+        version: That was judged.
+        change: What it was judged for.
+        decision: The verdict.
+    """
+    verdict = "passed" if decision.passed else "refused"
+    record(version, {change: verdict, f"{change}_reasons": list(decision.reasons)})
 
 
 def move(version: ModelVersionResponse, before: str, change: int, kind: ledger.Kind) -> None:

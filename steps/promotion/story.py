@@ -8,11 +8,12 @@ from zenml.client import Client
 from zenml.models import ArtifactVersionResponse, ModelVersionResponse
 
 from retrieval.evaluation.summary import LABELS
-from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, versions
+from steps.promotion import ledger
+from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER
 
 _PARTS = {BI_ENCODER: "bi_encoder_version", CROSS_ENCODER: "cross_encoder_version"}
 _METRICS = ("mrr@10", "recall@100", "gain_over_bm25", "difference_to_production", "p_value_to_production")
-_VERDICTS = {"gate": "Gate", "promotion": "Promotion"}
+_VERDICTS = {"gate": "Gate", "promotion": "Promotion", "rollback": "Rollback"}
 """Facts of a version that hold a verdict; its reasons are in the fact named ``NAME_reasons``."""
 
 
@@ -28,7 +29,7 @@ def story(version: ModelVersionResponse) -> list[str]:
     return [
         f"{version.model.name} {version.name} ({version.stage or 'no stage'})",
         *_section("Made", [f"{version.created:%Y-%m-%d %H:%M} UTC", *made_of]),
-        *_section("Production", succession(version)),
+        *_section("Production", succession(version.name, ledger.changes())),
         *outcome(version, artifacts),
     ]
 
@@ -57,16 +58,22 @@ def linked_artifacts(version: ModelVersionResponse) -> list[ArtifactVersionRespo
     return sorted(found, key=lambda one: (one.name, one.created))
 
 
-def succession(version: ModelVersionResponse) -> list[str]:
-    """Which version this one replaced in production, and which ones replaced it."""
-    facts, name = version.run_metadata, version.name
-    before = facts.get("previous_production")
-    lines = [] if before is None else [f"took the place of {before}" if before else "the first in production"]
-    lines += [
-        f"replaced by {other.name}" for other in versions() if other.run_metadata.get("previous_production") == name
-    ]
-    if facts.get("rolled_back_to"):
-        lines.append(f"rolled back to {facts['rolled_back_to']}")
+def succession(name: str, changes: Iterable[ledger.Change]) -> list[str]:
+    """Whose place a version took in production and who took its own, each time it came and went, one a line.
+
+    Args:
+        name: Of the version.
+        changes: Of production, oldest first; one that was left half done changed nothing.
+    """
+    lines = []
+    for change in changes:
+        if not change.done or name not in (change.version, change.before):
+            continue
+        if change.version == name:
+            became = f"took the place of {change.before}" if change.before else "came into an empty production"
+        else:
+            became = f"gave way to {change.version}" if change.version else "was taken out"
+        lines.append(f"{change.at:%Y-%m-%d %H:%M} UTC  {became} ({change.kind})")
     return lines
 
 

@@ -16,6 +16,8 @@ from zenml.stack import Stack
 from zenml.utils import source_utils
 
 from pipelines.announced import announced, failures_announced
+from pipelines.launch import HandedOver
+from pipelines.results import Outcome
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
 from steps.announce import duration_text
@@ -150,6 +152,24 @@ def test_a_failure_while_saving_is_told_too(told: list[str], bot: StubBotApi) ->
     assert len(told) == 2
     assert bot.shown[1].startswith("unsavable failed after ")
     assert "OSError: No space left on device" in bot.shown[1]
+
+
+def test_a_pipeline_that_was_handed_over_is_no_failure(told: list[str]) -> None:
+    with pytest.raises(ValueError, match="before"):
+        run("before")
+    told.clear()
+    with pytest.raises(HandedOver), failures_announced(two_steps):
+        raise HandedOver(Outcome(["DAG written"]))
+    assert told == []
+
+
+def test_an_error_before_any_run_does_not_tell_of_the_run_that_failed_before(told: list[str]) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        announced(unsavable)()  # nobody told of this one
+    told.clear()
+    with pytest.raises(ValueError, match="not connected"), failures_announced(unsavable):
+        raise ValueError("not connected")
+    assert told == []
 
 
 def test_a_stack_without_an_alerter_leaves_the_pipeline_as_it_is(

@@ -91,7 +91,7 @@ def test_a_rollback_returns_to_the_version_before_and_then_to_the_one_before_tha
         assert outcome.lines == [f"legal-retriever {previous} is in production again, {now} is archived"]
         assert_production(tracked_stack.server.uri, previous)
         assert find_version(now).stage == "archived"
-        assert find_version(now).run_metadata["rolled_back_to"] == previous
+        assert find_version(previous).run_metadata["rollback"] == "passed"
         assert "rolled back" in artifact_of(find_version(now), "promotion_decision").load().reasons[0]
 
 
@@ -136,3 +136,24 @@ def test_an_alias_moved_in_mlflow_without_a_command_goes_back(tracked_stack: Tra
         client.delete_registered_model_alias(model, "production")
     settle(EXPERIMENT)
     assert_production(tracked_stack.server.uri, pool.first)
+
+
+def test_show_tells_who_replaced_whom_after_two_promotions_and_a_rollback(pool: Pool) -> None:
+    arrange(pool.first)
+    known = len(ledger.changes())
+    for name in (pool.second, pool.third):
+        arrange(staging=name)
+        assert promote().code == 0
+    assert promote(rollback=True).code == 0
+    assert [change.version for change in ledger.changes()[known:]] == [pool.second, pool.third, pool.second]
+    shown = {name: "\n".join(promote(show=True, version=name).lines) for name in (pool.second, pool.third)}
+    when = r"\n  \d{4}-\d\d-\d\d \d\d:\d\d UTC  "
+    came, went = f"took the place of {pool.second} \\(promotion\\)", f"gave way to {pool.second} \\(rollback\\)"
+    assert re.search(f"\nProduction\n(.*\n)*{when[2:]}{came}{when}{went}\n", shown[pool.third])
+    back = (
+        f"took the place of {pool.first} \\(promotion\\)",
+        f"gave way to {pool.third} \\(promotion\\)",
+        f"took the place of {pool.third} \\(rollback\\)",
+    )
+    assert re.search("".join(f"{when}{line}" for line in back) + "\n", shown[pool.second])
+    assert f"Rollback: passed\n  - rolled back from version {pool.third} to version {pool.second}" in shown[pool.second]

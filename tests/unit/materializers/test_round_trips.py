@@ -127,3 +127,8 @@ def test_a_training_that_only_took_longer_has_the_same_hash(tmp_path: Path) -> N
     one.save(fast)
     two.save(replace(fast, seconds=60.0))
     assert one.compute_content_hash(fast) == two.compute_content_hash(fast)
+
+
+def test_pictures_come_before_tables_because_the_dashboards_frame_is_low(tmp_path: Path) -> None:
+    shown = TrainingReportMaterializer(str(tmp_path), Store()).picture(TrainingReport(HISTORY, (0.6,), 2, 0.8, 1, 6.0))  # type: ignore[arg-type]
+    assert 0 < shown.index("<svg") < shown.index("<table")
