@@ -50,7 +50,7 @@ def assert_only_what_serves(machine: Machine) -> None:
     names = {line.partition("==")[0].lower() for line in machine.run(["pip", "freeze"]).splitlines()}
     assert {"torch", "fastapi", "uvicorn"} <= names
     assert not {"zenml", "mlflow", "mlflow-skinny", "evidently", "pandas", "matplotlib", "pytest"} & names
-    where = machine.run(["python", "-c", "import deployment; print(deployment.__file__)"])
+    where = machine.run(["python", "-I", "-c", "import deployment; print(deployment.__file__)"])
     assert where.startswith(str(machine.root / "packages"))
 
 
