@@ -60,7 +60,9 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> Rerankin
     """Verify the bundle and load its reranker."""
     bundle = open_bundle(local_folder(settings.bundle))
     runtime = choose_runtime(settings.precision, settings.threads)
-    return RerankingEngine(bundle.cross_encoder(), bundle.facts, runtime, metrics, settings.queue_tokens)
+    return RerankingEngine(
+        bundle.cross_encoder(), bundle.facts, runtime, metrics, settings.queue_tokens, settings.known_text_megabytes
+    )
 
 
 def router() -> APIRouter:

@@ -14,6 +14,7 @@ from deployment.forwards import ModelQueue, Read, Rows, Timings
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line, clean_text
 from retrieval.data.segmentation import segment_texts
+from retrieval.models.known_texts import KnownTexts
 from retrieval.models.pair import Document, Pair
 from retrieval.models.reranker import CrossEncoder
 from retrieval.runtime import Runtime
@@ -54,8 +55,11 @@ class RerankingEngine:
         runtime: Runtime,
         metrics: EndpointMetrics,
         queue_tokens: int = 200_000,
+        known_text_megabytes: int = 256,
     ) -> None:
-        """Wrap a model."""
+        """Wrap a model; where its lower layers read law apart, what they gave of it is kept within a bound."""
+        if cross_encoder.late is not None and known_text_megabytes:
+            cross_encoder.late.memory = KnownTexts(known_text_megabytes << 20)
         self.facts, self._model, self.metrics = facts, cross_encoder, metrics
         self._queue = ModelQueue(cross_encoder.score_rows, runtime, metrics, queue_tokens)
 

@@ -62,12 +62,10 @@ def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) ->
     first = OwnFirstStage(
         EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens), settings.deadline_seconds
     )
-    model = retriever.cross_encoder
-    reranker = (
-        None
-        if model is None
-        else OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens))
-    )
+    model, reranker = retriever.cross_encoder, None
+    if model is not None:
+        bounds = settings.queue_tokens, settings.known_text_megabytes
+        reranker = OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, *bounds))
     return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
 
 
