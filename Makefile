@@ -48,8 +48,9 @@ test: $(VENV)/.test browser lint ## Lint, types, contracts and all tests but the
 test-all: $(VENV)/.test browser lint ## Everything, the slowest tests too
 	$(RUN) -m pytest
 
-browser: ## Install the browser of the lineage tests, if there is none
+browser: ## Install the browser of the page tests and fetch axe-core, where they are not there
 	@.ci/browser
+	@.ci/axe
 
 lint: $(VENV)/.test ## Style, types and import contracts
 	$(VENV)/bin/ruff check .

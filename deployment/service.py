@@ -118,7 +118,7 @@ def create_app(
         open_paths: Addresses that need no key besides those that machinery asks.
     """
     standing = Standing(name, settings, metrics)
-    _ = standing.price  # a machine without a price is told of before anything is loaded
+    _ = standing.price, settings.keys()  # mistakes in them are told of before anything is loaded
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from deployment.payloads import MAX_TOP_K, QUESTION, FirstStageOut, Payload
+from deployment.payloads import QUESTION, FirstStageOut, Payload, TopK
 
 MAX_QUESTION_CHARACTERS = 2_000
 Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern="[0-9A-Za-zÀ-ỹ]")]
@@ -23,7 +23,7 @@ class SearchIn(Payload):
     model_config = ConfigDict(json_schema_extra={"examples": [{"question": QUESTION, "top_k": 10, "rerank": True}]})
 
     question: Question
-    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K, strict=True, description="Articles at most.")] = 10
+    top_k: TopK = 10
     rerank: Annotated[bool, Field(strict=True, description="Whether the first ones are read by the reranker.")] = True
 
 

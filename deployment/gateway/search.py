@@ -13,9 +13,9 @@ from deployment.gateway.library import Library, head
 from deployment.gateway.patience import PatientReranker
 from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
+from deployment.refusals import InvalidInput
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
-from retrieval.errors import SearchError
 from retrieval.records import Run
 from retrieval.search.answers import Answer
 from retrieval.search.rerank import blend_probabilities
@@ -78,13 +78,12 @@ class SearchEngine:
             rerank: Whether the first ones are to be read by the reranker.
 
         Raises:
-            Refusal: If the first stage cannot answer.
-            SearchError: If nothing readable is in the question.
+            Refusal: If nothing readable is in the question, or the first stage cannot answer.
         """
         started = time.monotonic()
         asked = clean_line(question)
         if not asked:
-            raise SearchError("question: nothing readable is in it; type what you want to know")
+            raise InvalidInput("question: nothing readable is in it; type what you want to know")
         depth = self._settings.rerank_depth if rerank and self._reranker else 0
         found = await self._first_stage.search(asked, max(top_k, depth))
         searched = time.monotonic()

@@ -12,10 +12,9 @@ from deployment.gateway.library import Library
 from deployment.gateway.patience import PatientReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
-from deployment.refusals import DeadlinePassed, ModelFault, Overloaded
+from deployment.refusals import DeadlinePassed, InvalidInput, ModelFault, Overloaded
 from deployment.reranking import RerankingEngine
 from monitoring.metrics import EndpointMetrics
-from retrieval.errors import SearchError
 from tests.tiny_bundle import QUESTION, tiny_retriever
 
 FACTS = BundleFacts("1", "1", "1", "index-1", "data", "code", "run-1", "run-2")
@@ -120,5 +119,5 @@ def test_marks_point_at_the_questions_words(retriever):
 
 
 def test_a_question_of_signs_alone_is_refused(retriever):
-    with pytest.raises(SearchError, match="nothing readable"):
+    with pytest.raises(InvalidInput, match="nothing readable"):
         searched(retriever, question="\u200b\u200b <br>")

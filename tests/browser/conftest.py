@@ -1,0 +1,85 @@
+"""A real gateway process, a real browser, and axe-core.
+
+With README_SCREENSHOTS=1 the gateway serves the newest trained retriever and the README's pictures are written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from deployment.bundle import Bundle
+from deployment.local_bundles import bundle_of, trained_folder
+from deployment.local_servers import LocalServer, free_port, running
+from tests.tiny_bundle import tiny_bundle
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = bool(os.environ.get("README_SCREENSHOTS"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE_MILLISECONDS = 120_000
+
+
+def start(bundle: Bundle, folder: Path, **environment: str) -> Iterator[LocalServer]:
+    """Run a gateway in one process until the test has ended."""
+    port = free_port()
+    settings = {
+        "RETRIEVER_BUNDLE": str(bundle.folder),
+        "RETRIEVER_PORT": str(port),
+        "RETRIEVER_RERANK_BUDGET_SECONDS": "60",
+        "RETRIEVER_THREADS": "1",
+        **environment,
+    }
+    command = [sys.executable, "-m", "deployment.gateway", "--in-process"]
+    with running("gateway", command, port, settings, folder / "gateway.log") as server:
+        server.wait_until_ready("/ready", 300)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("served")
+    return bundle_of(trained_folder().absolute(), folder) if SCREENSHOTS else tiny_bundle(folder)
+
+
+@pytest.fixture(scope="session")
+def gateway(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    yield from start(bundle, tmp_path_factory.mktemp("gateway"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine; run .ci/browser")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(viewport={"width": 1400, "height": 950}, locale="vi-VN")
+    opened.set_default_timeout(PATIENCE_MILLISECONDS)
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page that must not complain: no script error, nothing that its policy had to stop."""
+    complaints: list[str] = []
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    yield opened
+    assert complaints == []

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployment.bundle import Bundle
+from deployment.local_servers import LocalServer
+from tests.service_processes import service
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A tiny bundle; tests that change it copy it first."""
+    return tiny_bundle(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="session")
+def bi_encoder(bundle: Bundle, logs: Path) -> Iterator[LocalServer]:
+    """A bi-encoder service that no test stops; its patience is short."""
+    patience = {"RETRIEVER_HEAD_TIMEOUT_SECONDS": "1", "RETRIEVER_BODY_TIMEOUT_SECONDS": "1"}
+    with service("bi_encoder_service", bundle.folder, logs / "bi-encoder", patience) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cross_encoder(bundle: Bundle, logs: Path) -> Iterator[LocalServer]:
+    """A cross-encoder service that no test stops."""
+    with service("cross_encoder_service", bundle.folder, logs / "cross-encoder") as server:
+        yield server

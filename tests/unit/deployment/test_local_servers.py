@@ -1,0 +1,46 @@
+"""Processes of this machine: their ports, their end, and what others do without them."""
+
+import logging
+import socket
+import sys
+
+import pytest
+
+from deployment.local_servers import claim_port, free_port, running, serve_until_interrupted
+from retrieval.errors import ServerError
+
+FAILS = [sys.executable, "-c", "import sys; print('it broke', flush=True); sys.exit(3)"]
+LIVES = [sys.executable, "-c", "import time; time.sleep(4)"]
+
+
+def test_a_port_that_is_taken_is_refused_and_any_is_given_where_none_is_wanted():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerError, match=f"port {port} is taken.*--port"):
+            claim_port(port, "--port")
+        assert free_port(port) != port
+    assert claim_port(port, "--port") == port
+    assert claim_port(0, "--port") > 0
+
+
+def test_a_server_that_ends_is_an_error_with_its_last_words(tmp_path):
+    with (
+        running("broken", FAILS, 1, {}, tmp_path / "log") as server,
+        pytest.raises(ServerError, match=r"(?s)broken: ended with code 3.*it broke"),
+    ):
+        serve_until_interrupted([server])
+
+
+def test_one_that_is_not_needed_is_said_and_the_others_go_on(tmp_path, caplog):
+    with (
+        running("spare", FAILS, 1, {}, tmp_path / "spare") as spare,
+        running("needed", LIVES, 2, {}, tmp_path / "needed") as needed,
+        caplog.at_level(logging.WARNING),
+        pytest.raises(ServerError, match="needed: ended with code 0"),
+    ):
+        serve_until_interrupted([needed], [spare])
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("spare: ended with code 3")
+    assert said.endswith("the others go on without it")
