@@ -19,17 +19,12 @@ from retrieval.s3.folders import upload_folder
 from tests.dockerfile import ROOT, Machine, read_stages
 from tests.runpod_control_plane import ControlPlane
 from tests.s3_server import free_ports, new_server, remove
-from tests.tiny_bundle import QUESTION, tiny_bundle
+from tests.tiny_bundle import QUESTION
 
 pytestmark = pytest.mark.slow  # installs torch twice
 DOCKER = ROOT / "deployment/docker"
 ADDRESS = "s3://law/bi-encoder/run-1"
 STARTED_SECONDS = 300
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return tiny_bundle(tmp_path_factory.mktemp("tiny"))
 
 
 def machine_for(root: Path, **arguments: str) -> Machine:
