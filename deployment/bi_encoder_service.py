@@ -10,9 +10,8 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
 from deployment import actions
 from deployment.actions import BI_ENCODER_ACTIONS, Asked
-from deployment.bundle import open_bundle
-from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine
+from deployment.loading import embedding_engine
 from deployment.payloads import (
     ERRORS,
     LAW,
@@ -30,7 +29,6 @@ from deployment.settings import BI_ENCODER_PORT, ServingSettings, read_settings
 from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime
 
 NAME = "bi-encoder"
 _DESCRIPTION = "Vietnamese questions and law as vectors, and the first stage's search."
@@ -43,13 +41,6 @@ _OPENAI_EXAMPLES = {
     "floats": {"value": {"input": [QUESTION], "model": NAME}},
     "base64": {"value": {"input": QUESTION, "model": NAME, "encoding_format": "base64"}},
 }
-
-
-def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> EmbeddingEngine:
-    """Verify the bundle and load its first stage."""
-    bundle = open_bundle(local_folder(settings.bundle))
-    retriever = bundle.retriever(choose_runtime(settings.precision, settings.threads), rerank=False)
-    return EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens)
 
 
 def router() -> APIRouter:
@@ -93,7 +84,7 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
         raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
     metrics = EndpointMetrics(NAME, BI_ENCODER_ACTIONS)
     return create_app(
-        NAME, _DESCRIPTION, settings, metrics, lambda: load_engine(settings, metrics), [router()], on_fault
+        NAME, _DESCRIPTION, settings, metrics, lambda: embedding_engine(settings, metrics), [router()], on_fault
     )
 
 

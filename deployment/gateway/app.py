@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
 
 from deployment.bundle import Bundle, open_bundle
+from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine
 from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.library import Library
@@ -19,8 +19,8 @@ from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, Law
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
+from deployment.loading import bundled_reranker
 from deployment.payloads import ERRORS, QUESTION, ErrorOut
-from deployment.reranking import RerankingEngine
 from deployment.service import called, create_app, standing_of
 from deployment.settings import ServingSettings
 from deployment.strict_json import JsonAnswer, StrictRoute
@@ -45,7 +45,7 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
         metrics: Of the gateway.
         in_process: Load both models here; otherwise the services that the settings name are asked.
     """
-    bundle = open_bundle(Path(settings.bundle))
+    bundle = open_bundle(local_folder(settings.bundle, settings.cache))
     if in_process:
         return _own(bundle, settings, metrics)
     library = Library(bundle.corpus())
@@ -64,8 +64,7 @@ def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) ->
     )
     model, reranker = retriever.cross_encoder, None
     if model is not None:
-        bounds = settings.queue_tokens, settings.known_text_megabytes
-        reranker = OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, *bounds))
+        reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics))
     return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
 
 

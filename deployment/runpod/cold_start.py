@@ -15,6 +15,10 @@ class ColdStart:
         since = max(0.0, time.time() - psutil.Process().create_time())
         self._laps, self._ended = {"imports": since}, time.monotonic()
 
+    def resume(self) -> None:
+        """Do not count what passed since the last lap: nobody had asked yet."""
+        self._ended = time.monotonic()
+
     def lap(self, name: str) -> None:
         """End a lap."""
         now = time.monotonic()

@@ -55,7 +55,11 @@ class _Loaded(Generic[Engine]):
 
 
 class Worker(Generic[Engine]):
-    """Answers jobs; `fit` is RunPod's fitness check and `handle` its handler."""
+    """Answers jobs; `fit` is RunPod's fitness check and `handle` its handler.
+
+    Attributes:
+        metrics: Of this process; queue workers cannot be scraped, so answers carry timings, cost and cold start too.
+    """
 
     def __init__(self, endpoint: Endpoint[Engine], settings: ServingSettings) -> None:
         """Set up; nothing is loaded yet.
@@ -63,12 +67,19 @@ class Worker(Generic[Engine]):
         Raises:
             ConfigError: If the machine has no price.
         """
-        self._endpoint, self._settings = endpoint, settings
+        self._endpoint = endpoint
+        # A job is not handed back to RunPod's queue, and no more than settings.jobs wait here: none is refused.
+        self._settings = settings.model_copy(update={"queue_tokens": sys.maxsize})
         self._price: Price = price_of(settings.machine, settings.machine_usd_per_hour)
-        self._metrics = EndpointMetrics(endpoint.name, endpoint.actions)
+        self.metrics = EndpointMetrics(endpoint.name, endpoint.actions)
         self._cold_start, self._told = ColdStart(), False
         self._loading = asyncio.Lock()
         self._loaded: _Loaded[Engine] | None = None
+
+    @property
+    def engine(self) -> Engine | None:
+        """The model, once it is loaded."""
+        return self._loaded.engine if self._loaded else None
 
     async def fit(self) -> None:
         """Load the model and have it answer.
@@ -85,11 +96,10 @@ class Worker(Generic[Engine]):
         try:
             loaded = await self._ready()
         except RetrievalError as error:
-            _logger.error("%s", error)
+            _logger.error("%s", error)  # noqa: TRY400 - the message says all, a trace nothing
             return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
         try:
-            asked = Asked(self._price, self._settings.deadline_seconds)
-            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), asked))
+            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), Asked(self._price)))
         except ModelFault as fault:
             return job_error(fault, refresh_worker=not await self._sound(loaded))
         except Refusal as refusal:
@@ -104,11 +114,11 @@ class Worker(Generic[Engine]):
         async with self._loading:
             if self._loaded is None:
                 load, lap = self._endpoint.load, self._cold_start.lap
-                lap("start")
-                engine = await asyncio.to_thread(load, self._settings, self._metrics, lap)
+                self._cold_start.resume()
+                engine = await asyncio.to_thread(load, self._settings, self.metrics, lap)
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
-                self._metrics.cold_starts.labels(self._endpoint.name).inc()
+                self.metrics.cold_starts.labels(self._endpoint.name).inc()
                 _logger.info("cold start: %s", self._cold_start.report())
             return self._loaded
 
@@ -140,13 +150,13 @@ def run_worker(endpoint: Endpoint[Engine]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         need("runpod", f"the {endpoint.name} worker")
+        import runpod
+
         settings = read_settings()
         worker = Worker(endpoint, settings)
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    import runpod
-
     runpod.serverless.register_fitness_check(worker.fit)
     runpod.serverless.start({"handler": worker.handle, "concurrency_modifier": lambda _: settings.jobs})
     return 0

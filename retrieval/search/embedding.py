@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from retrieval.data.fields import passage_texts, query_texts, title_texts
 from retrieval.models.encoder import BiEncoder
+from retrieval.models.inference import Rows
 from retrieval.models.split import SplitEncoder, TokenStates, read_lower_layers, states_key
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
@@ -60,8 +61,17 @@ def corpus_states(
     if layers == 0:
         return None
     rows = [row for part in _rows(encoder, corpus) for row in part]
-    file = folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy" if folder else None
+    file = _states_file(encoder, rows, layers, runtime, folder) if folder else None
     return read_lower_layers(encoder.backbone, rows, layers, runtime, file, "read corpus")
+
+
+def states_file(encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path) -> Path:
+    """Where `corpus_states` keeps what it gives."""
+    return _states_file(encoder, [row for part in _rows(encoder, corpus) for row in part], layers, runtime, folder)
+
+
+def _states_file(encoder: BiEncoder, rows: Rows, layers: int, runtime: Runtime, folder: Path) -> Path:
+    return folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy"
 
 
 def _rows(encoder: BiEncoder, corpus: Corpus) -> tuple[list[list[int]], list[list[int]]]:

@@ -1,0 +1,27 @@
+"""``python -m deployment.runpod.bi_encoder``: a RunPod worker that embeds, and searches where it has a bundle."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployment.actions import BI_ENCODER_ACTIONS, bi_encoder_action
+from deployment.embedding import EmbeddingEngine
+from deployment.loading import embedding_engine
+from deployment.payloads import LAW, QUESTION
+from deployment.runpod.worker import Endpoint, run_worker
+
+
+async def probe(engine: EmbeddingEngine) -> NDArray[np.float32]:
+    """Vectors of a question and of a piece of law."""
+    embedded = [await engine.embed([QUESTION], "query"), await engine.embed([LAW], "passage")]
+    return np.concatenate([one.vectors for one in embedded])
+
+
+ENDPOINT = Endpoint("bi-encoder", BI_ENCODER_ACTIONS, embedding_engine, bi_encoder_action, probe)
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(ENDPOINT))

@@ -1,0 +1,26 @@
+"""``python -m deployment.runpod.cross_encoder``: a RunPod worker that scores questions and documents."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployment.actions import CROSS_ENCODER_ACTIONS, cross_encoder_action
+from deployment.loading import reranking_engine
+from deployment.payloads import LAW, OTHER_LAW, QUESTION
+from deployment.reranking import RerankingEngine
+from deployment.runpod.worker import Endpoint, run_worker
+
+
+async def probe(engine: RerankingEngine) -> NDArray[np.float32]:
+    """Scores of two pieces of law."""
+    return (await engine.score(QUESTION, [LAW, OTHER_LAW])).scores
+
+
+ENDPOINT = Endpoint("cross-encoder", CROSS_ENCODER_ACTIONS, reranking_engine, cross_encoder_action, probe)
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(ENDPOINT))

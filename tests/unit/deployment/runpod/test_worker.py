@@ -1,0 +1,233 @@
+"""Workers over a tiny bundle: answers, errors, fitness, poisoned models, cold start; jobs run by RunPod's own SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from runpod.serverless.modules import rp_fitness
+from runpod.serverless.modules.rp_job import run_job
+
+from deployment.bundle import Bundle
+from deployment.embedding import EmbeddingEngine
+from deployment.runpod import bi_encoder, cross_encoder
+from deployment.runpod.worker import Endpoint, Worker, run_worker
+from deployment.settings import ServingSettings
+from retrieval.errors import ArtifactError, ConfigError, ServingError
+from tests.tiny_bundle import QUESTION
+
+PAIR = {"query": QUESTION, "document": "Người lao động được nghỉ hằng năm."}
+
+
+def settings(folder: Path, **given: Any) -> ServingSettings:
+    return ServingSettings(bundle=str(folder), precision="float32", threads=1, **given)
+
+
+def jobs(worker: Worker[Any], *inputs: object) -> list[dict[str, Any]]:
+    """What RunPod's SDK makes of the handler's answers, all jobs at once."""
+
+    async def together() -> list[dict[str, Any]]:
+        return await asyncio.gather(
+            *(run_job(worker.handle, {"id": f"job-{n}", "input": one}) for n, one in enumerate(inputs))
+        )
+
+    return asyncio.run(together())
+
+
+def error_of(result: dict[str, Any]) -> dict[str, Any]:
+    assert "output" not in result
+    told: dict[str, Any] = json.loads(result["error"])
+    return told
+
+
+@pytest.fixture
+def embedder(bundle: Bundle) -> Worker[EmbeddingEngine]:
+    return Worker(bi_encoder.ENDPOINT, settings(bundle.folder))
+
+
+def test_all_actions_of_the_bi_encoder_answer_with_what_they_were_made_by(
+    embedder: Worker[EmbeddingEngine], bundle: Bundle
+) -> None:
+    one, many, found = (
+        result["output"]
+        for result in jobs(
+            embedder,
+            {"action": "embed", "text": QUESTION},
+            {"action": "batch_embed", "texts": [QUESTION, "Khoản 1"]},
+            {"action": "search", "question": QUESTION, "top_k": 3},
+        )
+    )
+    assert len(one["embedding"]) == one["dimension"] == 32
+    np.testing.assert_allclose(many["embeddings"][0], one["embedding"], atol=1e-5)
+    assert many["count"] == 2
+    assert [article["rank"] for article in found["results"]] == [1, 2, 3]
+    for output in (one, many, found):
+        assert output["index_version"] == bundle.facts.index
+        assert output["cost"]["machine"] == "local"
+        assert output["timings_ms"]["total"] > 0
+
+
+def test_all_actions_of_the_cross_encoder_give_the_same_score(bundle: Bundle) -> None:
+    worker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder))
+    documents = [{"id": "a", "text": "Cá nhân có quyền."}, {"id": "b", "text": PAIR["document"], "metadata": {"n": 1}}]
+    ranked, pair, pairs = (
+        result["output"]
+        for result in jobs(
+            worker,
+            {"action": "rerank", "query": QUESTION, "documents": documents, "top_n": 2},
+            {"action": "score_pair", **PAIR},
+            {"action": "batch_score", "pairs": [PAIR, PAIR]},
+        )
+    )
+    score = next(result["score"] for result in ranked["results"] if result["id"] == "b")
+    assert pair["score"] == pytest.approx(score, abs=1e-5)
+    assert pairs["scores"] == pytest.approx([score, score], abs=1e-5)
+
+
+def test_the_first_answer_alone_tells_the_cold_start(embedder: Worker[EmbeddingEngine]) -> None:
+    first, second = (
+        jobs(embedder, {"action": "embed", "text": QUESTION})[0]["output"],
+        jobs(embedder, {"action": "embed", "text": QUESTION})[0]["output"],
+    )
+    told = first["cold_start"]
+    assert set(told) == {f"{lap}_seconds" for lap in ("imports", "fetch", "load", "warm_up", "total")}
+    assert told["total_seconds"] == pytest.approx(sum(told.values()) - told["total_seconds"], abs=0.01)
+    assert told["load_seconds"] > 0
+    assert "cold_start" not in second
+    counted = embedder.metrics.registry.get_sample_value("endpoint_cold_starts_total", {"endpoint": "bi-encoder"})
+    assert counted == 1.0
+
+
+def test_jobs_that_run_together_share_forwards_and_none_is_refused(bundle: Bundle) -> None:
+    worker = Worker(bi_encoder.ENDPOINT, settings(bundle.folder, queue_tokens=1, deadline_seconds=0.001))
+    jobs(worker, {"action": "embed", "text": QUESTION})
+    value = worker.metrics.registry.get_sample_value
+    before = value("endpoint_batch_size_count", {"endpoint": "bi-encoder"})
+    results = jobs(worker, *[{"action": "batch_embed", "texts": [QUESTION] * 4}] * 16)
+    assert all("output" in result for result in results)
+    forwards = value("endpoint_batch_size_count", {"endpoint": "bi-encoder"}) - before
+    assert forwards < 16
+
+
+def test_a_wrong_job_is_an_error_with_its_code_and_spoils_no_other(embedder: Worker[EmbeddingEngine]) -> None:
+    good = {"action": "embed", "text": QUESTION}
+    wrong = [{"action": "dance"}, {"action": "embed"}, {"action": "embed", "text": ""}, {"text": QUESTION}, None, "x",
+             {"action": "embed", "text": "a\ud800"}, {"action": "embed", "text": "x" * 20_001}]  # fmt: skip
+    results = jobs(embedder, good, *wrong, good)
+    assert "embedding" in results[0]["output"]
+    assert "embedding" in results[-1]["output"]
+    for result in results[1:-1]:
+        told = error_of(result)
+        assert told["code"] == "invalid_input"
+        assert "Traceback" not in told["message"]
+        assert "stopPod" not in result
+
+
+def test_a_poisoned_model_has_its_worker_replaced(embedder: Worker[EmbeddingEngine]) -> None:
+    jobs(embedder, {"action": "embed", "text": QUESTION})
+    assert embedder.engine is not None
+    with torch.no_grad():
+        for parameter in embedder.engine._encoder.parameters():
+            parameter.fill_(float("nan"))
+    result = jobs(embedder, {"action": "embed", "text": QUESTION})[0]
+    assert error_of(result)["code"] == "model_fault"
+    assert result["stopPod"] is True
+    with pytest.raises(ServingError, match="answers its own test wrongly"):
+        asyncio.run(embedder.fit())
+
+
+def test_an_accident_that_leaves_the_model_sound_keeps_the_worker(bundle: Bundle) -> None:
+    async def stumble(*_: object) -> dict[str, Any]:
+        raise RuntimeError("secret detail")
+
+    base = bi_encoder.ENDPOINT
+    worker = Worker(Endpoint(base.name, base.actions, base.load, stumble, base.probe), settings(bundle.folder))
+    result = jobs(worker, {"action": "embed", "text": QUESTION})[0]
+    told = error_of(result)
+    assert told["code"] == "internal"
+    assert "secret detail" not in told["message"]
+    assert "stopPod" not in result
+
+
+def test_an_answer_that_json_cannot_say_is_an_error_too(bundle: Bundle) -> None:
+    async def numpy_answer(*_: object) -> dict[str, Any]:
+        return {"score": np.float32(1.0)}
+
+    base = bi_encoder.ENDPOINT
+    worker = Worker(Endpoint(base.name, base.actions, base.load, numpy_answer, base.probe), settings(bundle.folder))
+    assert error_of(jobs(worker, {"action": "embed", "text": QUESTION})[0])["code"] == "internal"
+
+
+def test_the_fitness_check_passes_on_a_sound_bundle_and_loads_it_for_the_jobs(
+    embedder: Worker[EmbeddingEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_checks(embedder, monkeypatch)
+    loaded = embedder.engine
+    assert loaded is not None
+    assert "output" in jobs(embedder, {"action": "embed", "text": QUESTION})[0]
+    assert embedder.engine is loaded
+
+
+def test_one_flipped_byte_ends_the_worker_before_it_takes_a_job(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle.folder, folder)
+    weights = folder / "bi-encoder/model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    worker = Worker(bi_encoder.ENDPOINT, settings(folder))
+    with pytest.raises(ArtifactError, match=r"model\.safetensors: SHA-256"):
+        asyncio.run(worker.fit())
+    with pytest.raises(SystemExit) as ended:
+        run_checks(worker, monkeypatch)
+    assert ended.value.code == 1
+    result = jobs(worker, {"action": "embed", "text": QUESTION})[0]
+    assert error_of(result)["code"] == "not_ready"
+    assert result["stopPod"] is True
+
+
+def run_checks(worker: Worker[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the SDK does before it takes a job."""
+    monkeypatch.setenv("RUNPOD_SKIP_GPU_CHECK", "true")
+    monkeypatch.setenv("RUNPOD_SKIP_AUTO_SYSTEM_CHECKS", "true")
+    rp_fitness.clear_fitness_checks()
+    rp_fitness._reset_registration_state()
+    rp_fitness.register_fitness_check(worker.fit)
+    try:
+        asyncio.run(rp_fitness.run_fitness_checks())
+    finally:
+        rp_fitness.clear_fitness_checks()
+
+
+def test_a_published_model_alone_embeds_and_says_that_it_cannot_search(bundle: Bundle) -> None:
+    worker = Worker(bi_encoder.ENDPOINT, settings(bundle.folder / "bi-encoder"))
+    embedded, searched = jobs(worker, {"action": "embed", "text": QUESTION}, {"action": "search", "question": QUESTION})
+    assert embedded["output"]["model_version"] == "run-1"
+    assert error_of(searched)["code"] == "invalid_input"
+    assert "no index" in error_of(searched)["message"]
+
+
+def test_a_model_of_the_other_kind_is_refused(bundle: Bundle) -> None:
+    worker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder / "bi-encoder"))
+    with pytest.raises(ArtifactError, match="holds a bi-encoder, this service needs a cross-encoder"):
+        asyncio.run(worker.fit())
+
+
+def test_a_machine_without_a_price_is_refused_at_once(bundle: Bundle) -> None:
+    with pytest.raises(ConfigError, match="machine: got 'abacus'"):
+        Worker(bi_encoder.ENDPOINT, settings(bundle.folder, machine="abacus"))
+
+
+def test_a_wrong_variable_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("RETRIEVER_JOBS", "many")
+    monkeypatch.setenv("RUNPOD_LOG_LEVEL", "INFO")
+    assert run_worker(bi_encoder.ENDPOINT) == 2
+    assert capsys.readouterr().err.startswith("error: RETRIEVER_JOBS: ")
