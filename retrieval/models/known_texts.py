@@ -52,12 +52,9 @@ class KnownTexts:
                 self._held.move_to_end(text)
         return RecalledTexts(found)
 
-    def remember(self, texts: Iterable[TextTokens], states: TokenStates) -> None:
-        """Hold the vectors of some texts of ``states``; others that it holds are left out."""
-        for text in texts:
-            if text not in states.bounds:
-                continue
-            start, end = states.bounds[text]
+    def remember(self, states: TokenStates) -> None:
+        """Hold the vectors of texts, too."""
+        for text, (start, end) in states.bounds.items():
             vectors = np.array(states.vectors[start:end])
             with self._lock:
                 old = self._held.pop(text, None)

@@ -121,7 +121,7 @@ class LateJoin:
         tokenizer: Its tokenizer.
         settings: ``separate_layers`` lowest layers read each text alone.
         states: Token vectors known already; texts that are not among them are read when they come up.
-        memory: Where `score` keeps passages that come up; None keeps none.
+        memory: Where `score` keeps what comes up; None keeps nothing.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class LateJoin:
         return found or self._plain(texts, runtime)
 
     def _recalled(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[States, ...]:
-        """What is known, remembered or read of the texts of some pairs; passages that were read are remembered."""
+        """What is known, remembered or read of the texts of some pairs; what was read is remembered."""
         missing = self._missing(rows)
         if self.memory is None:
             return (*self.states, self._read(missing, runtime)) if missing else self.states
@@ -175,7 +175,7 @@ class LateJoin:
         if not unread:
             return *self.states, recalled
         read = self._read(unread, runtime)
-        self.memory.remember(dict.fromkeys(text for row in rows for text in row.passage), read)
+        self.memory.remember(read)  # questions too: a request's pairs can come in several batches
         return *self.states, recalled, read
 
     def logits(self, rows: Sequence[ApartRow], runtime: Runtime) -> Tensor:

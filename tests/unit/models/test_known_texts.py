@@ -13,9 +13,13 @@ STATES = TokenStates(
 )
 
 
+def only(*numbers):
+    return TokenStates(STATES.vectors, {TEXTS[number]: STATES.bounds[TEXTS[number]] for number in numbers}, 2)
+
+
 def test_what_is_remembered_is_recalled_and_the_rest_left_out():
     known = KnownTexts(1_000)
-    known.remember([*TEXTS, (9, 9)], STATES)
+    known.remember(STATES)
     recalled = known.recall([TEXTS[1], (9, 9)])
     assert list(recalled.bounds) == [TEXTS[1]]
     assert recalled.of(TEXTS[1]).equal(STATES.of(TEXTS[1]))
@@ -24,16 +28,16 @@ def test_what_is_remembered_is_recalled_and_the_rest_left_out():
 
 def test_what_was_not_asked_for_longest_is_forgotten_first():
     known = KnownTexts(20)  # bytes; the texts have 8, 12 and 4
-    known.remember(TEXTS[:2], STATES)
+    known.remember(only(0, 1))
     known.recall([TEXTS[0]])
-    known.remember(TEXTS[2:], STATES)
+    known.remember(only(2))
     assert set(known.recall(TEXTS).bounds) == {TEXTS[0], TEXTS[2]}
     assert known.held_bytes == 12
 
 
 def test_a_text_that_does_not_fit_at_all_is_not_held():
     known = KnownTexts(6)
-    known.remember([TEXTS[1]], STATES)
+    known.remember(only(1))
     assert known.recall(TEXTS).bounds == {}
     assert known.held_bytes == 0
 
@@ -41,12 +45,12 @@ def test_a_text_that_does_not_fit_at_all_is_not_held():
 def test_remembering_twice_counts_once():
     known = KnownTexts(1_000)
     for _ in range(3):
-        known.remember(TEXTS, STATES)
+        known.remember(STATES)
     assert known.held_bytes == STATES.vectors.nbytes
 
 
 def test_threads_together_leave_the_count_right():
     known = KnownTexts(16)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: (known.remember([TEXTS[n % 3]], STATES), known.recall(TEXTS)), range(600)))
+        list(pool.map(lambda n: (known.remember(only(n % 3)), known.recall(TEXTS)), range(600)))
     assert known.held_bytes == sum(STATES.of(text).nbytes for text in known.recall(TEXTS).bounds) <= 16
