@@ -17,7 +17,8 @@ from retrieval.errors import RetrievalError
 
 _logger = logging.getLogger(__name__)
 _SMALLEST_SHARE = 256  # tokens; less work than this is not worth another worker
-_MEMORY = 0.8  # share of the past in the measured rate
+_MEMORY = 0.9  # share of the past that counts after each batch
+_ENOUGH_TOKENS = 4096  # read before the measured rate is believed; the first batches lay out weights
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -96,7 +97,7 @@ class Batcher(Generic[Item, Result]):
         self._requests: deque[_Request[Item, Result]] = deque()
         self._waiting_tokens = self._waiting_items = 0
         self._running: set[asyncio.Task[None]] = set()
-        self._tokens_per_second = 0.0
+        self._tokens_read, self._past_tokens, self._past_seconds = 0, 0.0, 0.0
         self._closed = False
 
     async def run(self, items: Sequence[Item], *, deadline_seconds: float | None = None) -> Batched[Result]:
@@ -147,8 +148,10 @@ class Batcher(Generic[Item, Result]):
 
     @property
     def wait_seconds(self) -> float:
-        """How long the queue as it is will take, by the rate measured so far; 0 before the first batch."""
-        return self._waiting_tokens / self._tokens_per_second if self._tokens_per_second else 0.0
+        """How long the queue as it is will take, by the rate of the last batches; 0 until enough was read."""
+        if self._tokens_read < _ENOUGH_TOKENS:
+            return 0.0
+        return self._waiting_tokens * self._past_seconds / self._past_tokens
 
     def _admit(self, tokens: int, deadline_seconds: float | None) -> None:
         if self._closed:
@@ -273,9 +276,9 @@ class Batcher(Generic[Item, Result]):
         metrics.inference_seconds.labels(metrics.endpoint).observe(seconds)
         metrics.batch_size.labels(metrics.endpoint).observe(len(batch.rows))
         metrics.tokens.labels(metrics.endpoint).inc(batch.tokens)
-        rate = batch.tokens / max(share, 1e-6)
-        before = self._tokens_per_second or rate
-        self._tokens_per_second = _MEMORY * before + (1.0 - _MEMORY) * rate
+        self._tokens_read += batch.tokens
+        self._past_tokens = _MEMORY * self._past_tokens + batch.tokens
+        self._past_seconds = _MEMORY * self._past_seconds + share
 
     def _fail(self, batch: _Batch[Item, Result], error: Exception) -> None:
         if not isinstance(error, (Refusal, RetrievalError)):

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from deployment.bundle import UNKNOWN, BundleFacts, open_bundle
+from deployment.bundle import UNKNOWN, Bundle, BundleFacts, open_bundle
 from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine, EncoderAlone
+from deployment.law_states import law_states
 from deployment.reranking import RerankingEngine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ArtifactError
 from retrieval.folders import verify_folder
 from retrieval.models.encoder import load_bi_encoder
-from retrieval.models.reranker import load_cross_encoder
+from retrieval.models.reranker import CrossEncoder, load_cross_encoder
 from retrieval.models.settings import SETTINGS_FILE, load_settings
-from retrieval.runtime import choose_runtime
+from retrieval.runtime import Runtime, choose_runtime
 
 Lap = Callable[[str], None]
 """Told what has just been done, by those who measure."""
@@ -49,12 +50,31 @@ def reranking_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
         facts, model = model_facts(folder, "cross-encoder"), load_cross_encoder(folder)
+        engine = RerankingEngine(model, facts, runtime, metrics, *bounds_of(settings))
     else:
         bundle = open_bundle(folder)
-        facts, model = bundle.facts, bundle.cross_encoder()
-    engine = RerankingEngine(model, facts, runtime, metrics, settings.queue_tokens)
+        engine = bundled_reranker(bundle, bundle.cross_encoder(), runtime, settings, metrics)
     lap("load")
     return engine
+
+
+def bundled_reranker(
+    bundle: Bundle, model: CrossEncoder, runtime: Runtime, settings: ServingSettings, metrics: EndpointMetrics
+) -> RerankingEngine:
+    """An engine over a bundle's reranker that knows the bundle's law, where it was read beforehand."""
+    return RerankingEngine(
+        model,
+        bundle.facts,
+        runtime,
+        metrics,
+        *bounds_of(settings),
+        lambda: law_states(bundle, model, runtime, settings.states),
+    )
+
+
+def bounds_of(settings: ServingSettings) -> tuple[int, int]:
+    """Tokens that may wait for a reranker, and megabytes of law that it remembers."""
+    return settings.queue_tokens, settings.known_text_megabytes
 
 
 def is_model(folder: Path) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,15 @@ from deployment.forwards import ModelQueue, Read, Rows, Timings
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line, clean_text
 from retrieval.data.segmentation import segment_texts
+from retrieval.models.known_texts import KnownTexts
+from retrieval.models.late_join import LateJoin
 from retrieval.models.pair import Document, Pair
 from retrieval.models.reranker import CrossEncoder
+from retrieval.models.split import TokenStates
 from retrieval.runtime import Runtime
 from retrieval.search.rerank import sigmoid
 
+FindLaw = Callable[[], TokenStates | None]
 _WARM_UP = ("Nghỉ phép năm bao nhiêu ngày?", "Người lao động làm việc đủ 12 tháng được nghỉ hằng năm 12 ngày.")
 
 
@@ -54,17 +59,43 @@ class RerankingEngine:
         runtime: Runtime,
         metrics: EndpointMetrics,
         queue_tokens: int = 200_000,
+        known_text_megabytes: int = 256,
+        find_law: FindLaw | None = None,
     ) -> None:
-        """Wrap a model."""
+        """Wrap a model; where its lower layers read law apart, what they gave of it is kept within a bound.
+
+        Args:
+            cross_encoder: The model.
+            facts: Of its bundle.
+            runtime: Where to compute.
+            metrics: Of the service.
+            queue_tokens: Tokens that may wait.
+            known_text_megabytes: The bound.
+            find_law: Gives what was read of the law beforehand, or None; runs in a thread when the service is ready.
+        """
+        self._find_law = find_law
+        self._finding: asyncio.Task[None] | None = None
+        if cross_encoder.late is not None and known_text_megabytes:
+            cross_encoder.late.memory = KnownTexts(known_text_megabytes << 20)
         self.facts, self._model, self.metrics = facts, cross_encoder, metrics
         self._queue = ModelQueue(cross_encoder.score_rows, runtime, metrics, queue_tokens)
 
     async def warm_up(self) -> None:
         """Score one pair, so that the first client does not wait for what is laid out once."""
         await self.score(_WARM_UP[0], [_WARM_UP[1]])
+        if self._model.late is not None and self._find_law is not None:
+            self._finding = asyncio.create_task(self._know_law(self._model.late, self._find_law))
+
+    async def _know_law(self, late: LateJoin, find: FindLaw) -> None:
+        """Take what is known of the law beforehand; meanwhile requests are answered without it."""
+        states = await asyncio.to_thread(find)
+        if states is not None:
+            late.states = (states,)
 
     async def close(self) -> None:
         """Finish what waits and end the threads."""
+        if self._finding is not None:
+            await self._finding
         await self._queue.close()
 
     async def score(self, query: str, documents: Sequence[Document], deadline_seconds: float | None = None) -> Scored:

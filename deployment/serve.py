@@ -156,6 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _arguments(argv)
     telemetry_off()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     wanted = Ports(given.port, given.bi_encoder_port, given.cross_encoder_port)
     with stopping_signals():
         try:

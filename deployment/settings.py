@@ -40,6 +40,12 @@ class ServingSettings(BaseModel):
     stop_seconds: float = Field(30.0, gt=0, description="Time for requests in flight after SIGTERM.")
     jobs: int = Field(32, ge=1, le=1024, description="Jobs that a RunPod worker takes at once, for batches to form.")
     queue_tokens: int = Field(200_000, ge=1, description="Tokens that may wait; more are answered with 429.")
+    known_text_megabytes: int = Field(
+        256, ge=0, description="Cross-encoder: memory for what its lower layers gave of law read before; 0 keeps none."
+    )
+    states: Path = Field(
+        Path(".cache/hidden-states"), description="Cross-encoder: folder of what was read of the law beforehand."
+    )
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
     bi_encoder_url: str = Field("", description="Gateway: address of the bi-encoder service.")

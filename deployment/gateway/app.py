@@ -19,8 +19,8 @@ from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, Law
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
+from deployment.loading import bundled_reranker
 from deployment.payloads import ERRORS, QUESTION, ErrorOut
-from deployment.reranking import RerankingEngine
 from deployment.service import called, create_app, standing_of
 from deployment.settings import ServingSettings
 from deployment.strict_json import JsonAnswer, StrictRoute
@@ -62,12 +62,9 @@ def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) ->
     first = OwnFirstStage(
         EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens), settings.deadline_seconds
     )
-    model = retriever.cross_encoder
-    reranker = (
-        None
-        if model is None
-        else OwnReranker(RerankingEngine(model, bundle.facts, runtime, metrics, settings.queue_tokens))
-    )
+    model, reranker = retriever.cross_encoder, None
+    if model is not None:
+        reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics))
     return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
 
 
@@ -99,7 +96,7 @@ def router() -> APIRouter:
         request: Request,
         payload: Annotated[SearchIn, Body(openapi_examples=_EXAMPLES)],
     ) -> Response:
-        called(request, "search")
+        called(request, "search", payload.question)
         engine: SearchEngine = standing_of(request).serving()
         found = await engine.search(payload.question, payload.top_k, payload.rerank)
         return JsonAnswer(found.model_dump(mode="json"))

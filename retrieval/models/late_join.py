@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,12 +19,14 @@ from tqdm import tqdm
 
 from retrieval.models.batching import runs_of_equal_length
 from retrieval.models.inference import packed_encoder, spread, work_batches
+from retrieval.models.known_texts import KnownTexts, RecalledTexts
 from retrieval.models.pair import Pair, segments_of
 from retrieval.models.settings import ModelSettings
 from retrieval.models.split import TokenStates, read_lower_layers
 from retrieval.models.tokenization import TextTokenizer
 from retrieval.runtime import Runtime
 
+States: TypeAlias = TokenStates | RecalledTexts
 _FEATURES = 2
 
 
@@ -119,6 +121,7 @@ class LateJoin:
         tokenizer: Its tokenizer.
         settings: ``separate_layers`` lowest layers read each text alone.
         states: Token vectors known already; texts that are not among them are read when they come up.
+        memory: Where `score` keeps what comes up; None keeps nothing.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class LateJoin:
     ) -> None:
         self.backbone, self.head, self.tokenizer, self.settings = backbone, head, tokenizer, settings
         self.states: tuple[TokenStates, ...] = ()
+        self.memory: KnownTexts | None = None
 
     def rows(self, pairs: Sequence[Pair]) -> list[ApartRow]:
         """Token ids of pairs; a pair longer than ``settings.max_tokens`` loses the end of its last text."""
@@ -148,16 +152,31 @@ class LateJoin:
 
     def know(self, rows: Sequence[ApartRow], runtime: Runtime) -> None:
         """Run the lower layers over those texts of some pairs that are not known yet, and keep what they give."""
-        self.states = self._known(rows, runtime)
+        missing = self._missing(rows)
+        self.states = (*self.states, self._read(missing, runtime)) if missing else self.states
 
-    def _known(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[TokenStates, ...]:
-        """What is known, with the texts of some pairs."""
+    def _missing(self, rows: Sequence[ApartRow]) -> list[tuple[int, ...]]:
+        """Texts of some pairs that are not known."""
         texts = dict.fromkeys(text for row in rows for text in (row.query, *row.passage))
-        missing = [text for text in texts if not any(text in states.bounds for states in self.states)]
-        if not missing:
-            return self.states
-        found = read_lower_layers(self.backbone, missing, self.settings.separate_layers, runtime)
-        return *self.states, found or self._plain(missing, runtime)
+        return [text for text in texts if not any(text in states.bounds for states in self.states)]
+
+    def _read(self, texts: Sequence[tuple[int, ...]], runtime: Runtime) -> TokenStates:
+        """Run the lower layers over some texts."""
+        found = read_lower_layers(self.backbone, texts, self.settings.separate_layers, runtime)
+        return found or self._plain(texts, runtime)
+
+    def _recalled(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[States, ...]:
+        """What is known, remembered or read of the texts of some pairs; what was read is remembered."""
+        missing = self._missing(rows)
+        if self.memory is None:
+            return (*self.states, self._read(missing, runtime)) if missing else self.states
+        recalled = self.memory.recall(missing)
+        unread = [text for text in missing if text not in recalled.bounds]
+        if not unread:
+            return *self.states, recalled
+        read = self._read(unread, runtime)
+        self.memory.remember(read)  # questions too: a request's pairs can come in several batches
+        return *self.states, recalled, read
 
     def logits(self, rows: Sequence[ApartRow], runtime: Runtime) -> Tensor:
         """(B,) float32 logits of known rows, with gradients for head and upper layers."""
@@ -167,14 +186,14 @@ class LateJoin:
         """Token vectors (B, T, D) of known rows after the upper layers, with the masks that `InteractionHead` takes."""
         return self._joined(rows, self.states, runtime)
 
-    def _logits(self, rows: Sequence[ApartRow], states: Sequence[TokenStates], runtime: Runtime) -> Tensor:
+    def _logits(self, rows: Sequence[ApartRow], states: Sequence[States], runtime: Runtime) -> Tensor:
         with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
             vectors, of_query, of_passage = self._joined(rows, states, runtime)
         logits: Tensor = self.head.to(runtime.device)(vectors, of_query, of_passage)
         return logits
 
     def _joined(
-        self, rows: Sequence[ApartRow], states: Sequence[TokenStates], runtime: Runtime
+        self, rows: Sequence[ApartRow], states: Sequence[States], runtime: Runtime
     ) -> tuple[Tensor, Tensor, Tensor]:
         hidden = nn.utils.rnn.pad_sequence([_below(row, states) for row in rows], batch_first=True)
         hidden, of_query, of_passage = (part.to(runtime.device) for part in (hidden, *_masks(rows, hidden.shape[1])))
@@ -186,7 +205,7 @@ class LateJoin:
         return hidden, of_query, of_passage
 
     def score(self, rows: Sequence[ApartRow], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
-        """(N,) float32 logits of N rows, in order; nothing is kept of texts that come up.
+        """(N,) float32 logits of N rows, in order; of texts that come up only ``memory`` keeps something.
 
         Args:
             rows: Of `rows`.
@@ -196,7 +215,7 @@ class LateJoin:
         result = np.empty(len(rows), np.float32)
         if not rows:
             return result
-        states = self._known(rows, runtime)
+        states = self._recalled(rows, runtime)
         packed = packed_encoder(self.backbone, [row.query for row in rows[:3]], runtime)
         first = self.settings.separate_layers
 
@@ -236,13 +255,13 @@ class LateJoin:
         return TokenStates(np.concatenate(parts), bounds, self.settings.separate_layers)
 
 
-def _below(row: ApartRow, states: Sequence[TokenStates]) -> Tensor:
+def _below(row: ApartRow, states: Sequence[States]) -> Tensor:
     """(T, D) float32 token vectors of a pair's texts, end to end, before the upper layers."""
     texts = [_of(text, states).float() for text in (row.query, *row.passage)]  # autocast joins no float16
     return torch.cat([*texts[:-1], texts[-1][: row.kept]])
 
 
-def _of(text: tuple[int, ...], states: Sequence[TokenStates]) -> Tensor:
+def _of(text: tuple[int, ...], states: Sequence[States]) -> Tensor:
     return next(known for known in states if text in known.bounds).of(text)
 
 

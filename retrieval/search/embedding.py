@@ -76,8 +76,17 @@ def _states(
 ) -> TokenStates | None:
     if layers == 0:
         return None
-    file = folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy" if folder else None
+    file = _states_file(encoder, rows, layers, runtime, folder) if folder else None
     return read_lower_layers(encoder.backbone, rows, layers, runtime, file, label)
+
+
+def states_file(encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path) -> Path:
+    """Where `corpus_states` keeps what it gives."""
+    return _states_file(encoder, [row for part in _rows(encoder, corpus) for row in part], layers, runtime, folder)
+
+
+def _states_file(encoder: BiEncoder, rows: Rows, layers: int, runtime: Runtime, folder: Path) -> Path:
+    return folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy"
 
 
 def _rows(encoder: BiEncoder, corpus: Corpus) -> tuple[list[list[int]], list[list[int]]]:

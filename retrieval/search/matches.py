@@ -53,7 +53,7 @@ def matching_spans(text: str, question: str, common: frozenset[str]) -> list[Spa
 
 
 def best_part(text: str, spans: Sequence[Span], characters: int) -> tuple[str, list[Span]]:
-    """The part of a text with the most marked characters, on one line, cut between words.
+    """The part of a text with the most different marked syllables, on one line, cut between words.
 
     Args:
         text: Clean text.
@@ -65,7 +65,7 @@ def best_part(text: str, spans: Sequence[Span], characters: int) -> tuple[str, l
     """
     line = text.replace("\n", " ")
     starts = [0, *(_opening(text, start) for start, _ in spans)]
-    first = max(starts, key=lambda start: (_marked(spans, start, start + characters), -start))
+    first = max(starts, key=lambda start: (_marked(line, spans, start, start + characters), -start))
     first = min(first, _word_start(line, max(0, len(line) - characters)))
     last = len(line) if len(line) - first <= characters else _word_end(line, first, first + characters)
     before, after = _ELLIPSIS if first else "", " …" if last < len(line) else ""
@@ -99,8 +99,10 @@ def _joined(text: str, spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _marked(spans: Sequence[Span], first: int, last: int) -> int:
-    return sum(max(0, min(end, last) - max(start, first)) for start, end in spans)
+def _marked(line: str, spans: Sequence[Span], first: int, last: int) -> int:
+    """Different syllables marked in a part: what is repeated tells no more than once."""
+    inside = (line[max(start, first) : min(end, last)] for start, end in spans)
+    return len({syllable for piece in inside for syllable in _syllables(piece)})
 
 
 def _opening(text: str, start: int) -> int:

@@ -118,6 +118,42 @@ async def test_a_request_that_is_begun_in_time_is_answered(metrics, model):
     await queue.close()
 
 
+async def test_a_slow_first_batch_does_not_make_the_next_ones_look_late(metrics, model):
+    queue = batcher(model, metrics, batch_tokens=1000, queue_tokens=100_000)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    await asyncio.sleep(0.1)  # 50 tokens a second
+    waiting = asyncio.create_task(queue.run([1000] * 50))
+    await asyncio.sleep(0)
+    model.release()
+    await first
+    assert (await queue.run([7], deadline_seconds=5)).results == [7]
+    assert (await waiting).results == [1000] * 50
+    await queue.close()
+
+
+async def test_what_cannot_begin_in_time_is_refused_at_once(metrics):
+    gate, slow = threading.Event(), []
+
+    def work(items, _):
+        time.sleep(0.02)
+        if slow:
+            gate.wait(30)
+        return list(items)
+
+    queue = batcher(work, metrics, batch_tokens=1000, queue_tokens=1_000_000)
+    await queue.run([1000] * 5)  # 50,000 tokens a second
+    slow.append(1)
+    waiting = asyncio.create_task(queue.run([1000] * 300))
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlinePassed) as refused:
+        await queue.run([7], deadline_seconds=1.0)
+    assert int(refused.value.headers["retry-after"]) >= 2
+    waiting.cancel()
+    gate.set()
+    await queue.close()
+
+
 async def test_a_client_that_leaves_takes_its_items_out_of_the_queue(metrics, model):
     queue = batcher(model, metrics)
     first = asyncio.create_task(queue.run([5]))

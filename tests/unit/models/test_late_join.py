@@ -12,6 +12,7 @@ from torch.nn import functional
 from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models import late_join
+from retrieval.models.known_texts import KnownTexts
 from retrieval.models.late_join import InteractionHead
 from retrieval.models.reranker import cross_encoder_from, load_cross_encoder
 from retrieval.models.split import read_lower_layers
@@ -153,3 +154,21 @@ def test_one_layer_at_least_must_read_the_texts_together(encoder):
 def test_layers_that_learn_cannot_be_kept():
     with pytest.raises(ValueError, match=r"set cross_encoder\.training\.freeze_layers"):
         CrossEncoderConfig(separate_layers=2, training=TrainingConfig(freeze_layers=1))
+
+
+def test_texts_are_remembered_across_calls_and_scores_stay_the_same(reranker, runtime, monkeypatch):
+    made, rows = reranker
+    plain = made.score(PAIRS, runtime)
+    made.late.memory = KnownTexts(1 << 20)
+    read, lower = [], late_join.read_lower_layers
+    monkeypatch.setattr(
+        late_join, "read_lower_layers", lambda model, texts, *rest: read.extend(texts) or lower(model, texts, *rest)
+    )
+    first = made.score(PAIRS, runtime)
+    assert set(read) == {text for row in rows for text in (row.query, *row.passage)}
+    read.clear()
+    again = made.score(PAIRS, runtime)
+    assert read == []
+    for scores in (first, again):
+        np.testing.assert_allclose(scores, plain, rtol=1e-5)
+    assert made.late.states == ()

@@ -54,6 +54,12 @@ def test_the_part_shown_has_the_most_marked_words_and_its_spans_point_at_them():
     assert [part[start:end] for start, end in inside] == ["nghỉ phép", "năm", "nghỉ phép"]
 
 
+def test_different_words_of_the_question_count_more_than_one_repeated():
+    text = "lao động " * 12 + "và " * 60 + "\n1. nghỉ phép năm mười hai ngày. " + "của " * 60
+    part, _ = best_part(text, matching_spans(text, "lao động nghỉ phép năm mấy ngày", frozenset()), 100)
+    assert part.startswith("… 1. nghỉ phép năm mười hai ngày.")
+
+
 def test_a_short_text_is_shown_whole_on_one_line():
     assert best_part("một\nhai", [(4, 7)], 100) == ("một hai", [(4, 7)])
 

@@ -1,0 +1,39 @@
+"""What benchmarks of serving share: law of a given length, and a reranker that other servers can load."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+from transformers import BertForSequenceClassification
+
+from retrieval.data.bundled import load_bundled
+from retrieval.models.pretrained import load
+
+QUESTION = "Người lao động được nghỉ phép năm bao nhiêu ngày?"
+
+
+def law_texts(count: int, syllables: int, seed: int = 0) -> list[str]:
+    """Different stretches of law, each within a tenth of so many syllables."""
+    draw, texts = random.Random(seed), []
+    bodies = [article.body.split() for article in load_bundled() if len(article.body.split()) > 1.1 * syllables]
+    while len(texts) < count:
+        words = draw.choice(bodies)
+        length = draw.randint(int(0.9 * syllables), int(1.1 * syllables))
+        start = draw.randint(0, max(0, len(words) - length))
+        texts.append(" ".join(words[start : start + length]))
+    return texts
+
+
+def write_plain_reranker(folder: Path) -> Path:
+    """The bundled encoder with a head of random weights, as transformers saves a sequence classifier of one label."""
+    base = load("bundled:multilingual-e5-small")
+    config = base.backbone.config
+    config.num_labels, config.architectures = 1, ["BertForSequenceClassification"]
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(config)
+    model.bert.load_state_dict(base.backbone.state_dict(), strict=False)
+    model.save_pretrained(folder)
+    base.tokenizer.save(folder)
+    return folder
