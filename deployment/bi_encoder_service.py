@@ -22,6 +22,7 @@ from deployment.payloads import (
     EmbeddingsOut,
     EmbedOut,
     SearchOut,
+    texts_of,
 )
 from deployment.service import asked_of, called, create_app, standing_of
 from deployment.serving import run_service
@@ -57,7 +58,7 @@ def router() -> APIRouter:
         payload: Annotated[BiEncoderPayload, Body(discriminator="action", openapi_examples=_INFER_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
-        called(request, payload.action)
+        called(request, payload.action, *texts_of(payload))
         engine: EmbeddingEngine = standing_of(request).serving()
         return JsonAnswer(await actions.answer_bi_encoder(engine, payload, asked))
 
@@ -67,7 +68,7 @@ def router() -> APIRouter:
         payload: Annotated[EmbeddingsIn, Body(openapi_examples=_OPENAI_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
-        called(request, "v1_embeddings")
+        called(request, "v1_embeddings", *texts_of(payload))
         engine: EmbeddingEngine = standing_of(request).serving()
         return JsonAnswer(await actions.openai_embeddings(engine, payload, asked))
 

@@ -138,7 +138,7 @@ def _refuse_strangers(folder: Path) -> None:
             continue
         if path.suffix not in _SUFFIXES:
             raise ArtifactError(f"{path}: no bundle has files of this kind; remove it or make the bundle again")
-        if name not in listed and path.name != MANIFEST:
+        if name not in listed and name != MANIFEST:
             raise ArtifactError(f"{path}: not listed in {MANIFEST}; remove it or make the bundle again")
 
 

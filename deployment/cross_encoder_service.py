@@ -22,6 +22,7 @@ from deployment.payloads import (
     RerankOut,
     ScorePairOut,
     V1RerankOut,
+    texts_of,
 )
 from deployment.reranking import RerankingEngine
 from deployment.service import asked_of, called, create_app, standing_of
@@ -68,7 +69,7 @@ def router() -> APIRouter:
         payload: Annotated[CrossEncoderPayload, Body(discriminator="action", openapi_examples=_INFER_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
-        called(request, payload.action)
+        called(request, payload.action, *texts_of(payload))
         engine: RerankingEngine = standing_of(request).serving()
         return JsonAnswer(await actions.answer_cross_encoder(engine, payload, asked))
 
@@ -78,7 +79,7 @@ def router() -> APIRouter:
         payload: Annotated[RerankIn, Body(openapi_examples=_RERANK_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
-        called(request, "v1_rerank")
+        called(request, "v1_rerank", *texts_of(payload))
         engine: RerankingEngine = standing_of(request).serving()
         return JsonAnswer(await actions.cohere_rerank(engine, payload, asked))
 

@@ -214,7 +214,8 @@ class _Visit:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with an error, unless an answer has begun."""
-        self._metrics.errors.labels(self._metrics.endpoint, refusal.code).inc()
+        if self._counted:
+            self._metrics.errors.labels(self._metrics.endpoint, refusal.code).inc()
         if self.started:
             return
         body = write_json(refusal.body())

@@ -140,6 +140,18 @@ class RerankIn(Payload):
     return_documents: Annotated[bool, Field(strict=True)] = False
 
 
+def texts_of(payload: Payload) -> list[str]:
+    """What a client asks, of any payload: its questions, or the texts to be embedded; documents are left out."""
+    if isinstance(payload, BatchScore):
+        return [pair.query for pair in payload.pairs]
+    if isinstance(payload, BatchEmbed):
+        return payload.texts
+    if isinstance(payload, EmbeddingsIn):
+        return [payload.input] if isinstance(payload.input, str) else payload.input
+    asked = (getattr(payload, name, "") for name in ("text", "question", "query"))
+    return [text for text in asked if text]
+
+
 class TimingsOut(BaseModel):
     """Where the time went, in milliseconds."""
 

@@ -164,9 +164,12 @@ def asked_of(
     return Asked(standing.price, min(standing.settings.deadline_seconds, x_deadline_seconds))
 
 
-def called(request: Request, action: str) -> None:
-    """Note what a request asks for, for the metrics."""
+def called(request: Request, action: str, *texts: str) -> None:
+    """Note what a request asks for: the action for the metrics, its texts for the log where that is asked for."""
     request.state.action = action
+    if standing_of(request).settings.log_questions:
+        for text in texts:
+            _logger.info("%s: %r", action, text)
 
 
 async def _bring_up(standing: Standing, load: Load, on_fault: Callable[[], None]) -> None:

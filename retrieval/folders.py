@@ -26,7 +26,8 @@ def sha256_of(path: Path) -> str:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    """Everything but the folder's own manifest; manifests of folders inside it are files like others."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
 
 
 def write_manifest(folder: Path) -> dict[str, str]:

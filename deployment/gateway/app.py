@@ -96,7 +96,7 @@ def router() -> APIRouter:
         request: Request,
         payload: Annotated[SearchIn, Body(openapi_examples=_EXAMPLES)],
     ) -> Response:
-        called(request, "search")
+        called(request, "search", payload.question)
         engine: SearchEngine = standing_of(request).serving()
         found = await engine.search(payload.question, payload.top_k, payload.rerank)
         return JsonAnswer(found.model_dump(mode="json"))

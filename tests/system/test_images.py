@@ -19,17 +19,12 @@ from retrieval.s3.folders import upload_folder
 from tests.dockerfile import ROOT, Machine, read_stages
 from tests.runpod_control_plane import ControlPlane
 from tests.s3_server import free_ports, new_server, remove
-from tests.tiny_bundle import QUESTION, tiny_bundle
+from tests.tiny_bundle import QUESTION
 
 pytestmark = pytest.mark.slow  # installs torch twice
 DOCKER = ROOT / "deployment/docker"
 ADDRESS = "s3://law/bi-encoder/run-1"
 STARTED_SECONDS = 300
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return tiny_bundle(tmp_path_factory.mktemp("tiny"))
 
 
 def machine_for(root: Path, **arguments: str) -> Machine:
@@ -50,7 +45,7 @@ def assert_only_what_serves(machine: Machine) -> None:
     names = {line.partition("==")[0].lower() for line in machine.run(["pip", "freeze"]).splitlines()}
     assert {"torch", "fastapi", "uvicorn"} <= names
     assert not {"zenml", "mlflow", "mlflow-skinny", "evidently", "pandas", "matplotlib", "pytest"} & names
-    where = machine.run(["python", "-c", "import deployment; print(deployment.__file__)"])
+    where = machine.run(["python", "-I", "-c", "import deployment; print(deployment.__file__)"])
     assert where.startswith(str(machine.root / "packages"))
 
 

@@ -19,17 +19,12 @@ import pytest
 from deployment.bundle import Bundle
 from tests.runpod_control_plane import ControlPlane
 from tests.s3_server import free_ports
-from tests.tiny_bundle import QUESTION, tiny_bundle
+from tests.tiny_bundle import QUESTION
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBED = {"action": "embed", "text": QUESTION}
 STARTED_SECONDS = 300
 Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return tiny_bundle(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")

@@ -102,6 +102,14 @@ def test_keys_rates_and_bodies_are_watched_at_the_doors(bundle: Bundle, tmp_path
 
 
 @pytest.mark.slow
+def test_questions_are_logged_only_where_that_is_asked_for(bundle: Bundle, tmp_path: Path) -> None:
+    with service("bi_encoder_service", bundle.folder, tmp_path / "log", {"RETRIEVER_LOG_QUESTIONS": "true"}) as server:
+        payload = {"action": "search", "question": "câu hỏi được ghi lại"}
+        assert httpx.post(f"{server.url}/infer", json=payload, timeout=30).status_code == 200
+    assert "search: 'câu hỏi được ghi lại'" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.slow
 def test_health_answers_while_the_bundle_is_loading(bundle: Bundle, tmp_path: Path) -> None:
     with service("cross_encoder_service", bundle.folder, tmp_path / "log", ready=False) as server:
         deadline, seen = time.monotonic() + START_SECONDS, set()

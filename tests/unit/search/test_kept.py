@@ -1,0 +1,40 @@
+"""Kept retrievers: where a version comes from, and damaged notes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from retrieval.errors import ArtifactError
+from retrieval.folders import write_folder
+from retrieval.search.kept import facts_of, keep, kept_folder, record_stages
+
+
+@pytest.fixture
+def source(tmp_path):
+    with write_folder(tmp_path / "source") as staging:
+        (staging / "settings.json").write_text("{}")
+    return tmp_path / "source"
+
+
+def test_facts_are_kept_in_the_folder_and_signed_by_its_manifest(source, tmp_path):
+    kept = keep(source, "3", tmp_path / "root", {"retriever": "3", "code": "abc"})
+    assert facts_of(kept) == {"retriever": "3", "code": "abc"}
+    assert "facts.json" in json.loads((kept / "manifest.json").read_text())["files"]
+
+
+def test_a_folder_kept_without_facts_says_its_version_and_another_nothing(source, tmp_path):
+    assert facts_of(keep(source, "3", tmp_path / "root")) == {"retriever": "3"}
+    assert facts_of(source) == {}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"staging": ""}'])
+def test_damaged_or_empty_notes_of_stages_are_told_of(source, tmp_path, content):
+    root = tmp_path / "root"
+    keep(source, "1", root)
+    (root / "stages.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"stages\.json: |no version is known to be in staging"):
+        kept_folder("staging", root)
+    record_stages({"staging": "1"}, root)
+    assert kept_folder("staging", root) == root / "1"
