@@ -18,7 +18,7 @@ from deployment.bundle import Bundle
 from retrieval.s3.folders import upload_folder
 from tests.dockerfile import ROOT, Machine, read_stages
 from tests.runpod_control_plane import ControlPlane
-from tests.s3_server import free_ports, new_server, remove
+from tests.s3_server import S3Server, free_ports, new_server, remove
 from tests.tiny_bundle import QUESTION
 
 pytestmark = pytest.mark.slow  # installs torch twice
@@ -47,6 +47,15 @@ def assert_only_what_serves(machine: Machine) -> None:
     assert not {"zenml", "mlflow", "mlflow-skinny", "evidently", "pandas", "matplotlib", "pytest"} & names
     where = machine.run(["python", "-I", "-c", "import deployment; print(deployment.__file__)"])
     assert where.startswith(str(machine.root / "packages"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[S3Server]:
+    """An S3 server; a test may end it before it ends itself."""
+    server = new_server(tmp_path / "s3")
+    server.start("law")
+    yield server
+    remove(server)
 
 
 @contextlib.contextmanager
@@ -78,19 +87,17 @@ def wait_until_ready(url: str) -> None:
 
 
 def test_the_bi_encoder_image_holds_no_platform_and_its_worker_serves_a_model_baked_in_by_run_id(
-    bundle: Bundle, tmp_path: Path
+    bundle: Bundle, store: S3Server, tmp_path: Path
 ) -> None:
-    server = new_server(tmp_path / "s3")
-    server.start("law")
-    upload_folder(server.client(), bundle.folder / "bi-encoder", ADDRESS)
-    machine = machine_for(tmp_path / "image", BUNDLE=ADDRESS, AWS_ENDPOINT_URL=server.url, AWS_REGION="us-east-1")
+    upload_folder(store.client(), bundle.folder / "bi-encoder", ADDRESS)
+    machine = machine_for(tmp_path / "image", BUNDLE=ADDRESS, AWS_ENDPOINT_URL=store.url, AWS_REGION="us-east-1")
     packages, baked, _ = read_stages(DOCKER / "bi_encoder.Dockerfile")
     machine.carry_out(packages)
     assert_only_what_serves(machine)
-    secrets = {name: server.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    secrets = {name: store.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     machine.environment |= secrets
     machine.carry_out(baked)
-    remove(server)
+    store.kill()
     for name in [*secrets, "BUNDLE", "AWS_ENDPOINT_URL", "AWS_REGION"]:  # of the stage alone
         del machine.environment[name]
 
