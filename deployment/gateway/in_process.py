@@ -29,6 +29,10 @@ class OwnFirstStage:
         """
         return (await self._engine.search(question, top_k, self._deadline_seconds)).answers
 
+    async def warm_up(self) -> None:
+        """Have the model lay out what it lays out once."""
+        await self._engine.warm_up()
+
     async def close(self) -> None:
         """Finish what waits."""
         await self._engine.close()
@@ -53,6 +57,10 @@ class OwnReranker:
         except Refusal as refusal:
             raise RerankFault(_REASONS.get(type(refusal), "bad_answer"), str(refusal)) from refusal
         return [float(score) for score in scored.scores]
+
+    async def warm_up(self) -> None:
+        """Have the model lay out what it lays out once."""
+        await self._engine.warm_up()
 
     async def close(self) -> None:
         """Finish what waits."""

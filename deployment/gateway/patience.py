@@ -66,6 +66,10 @@ class PatientReranker:
         self._faults = 0
         return scores
 
+    async def warm_up(self) -> None:
+        """Warm the reranker up, however long that takes."""
+        await self._reranker.warm_up()
+
     async def close(self) -> None:
         """Let go of the reranker."""
         await self._reranker.close()

@@ -97,6 +97,9 @@ class RemoteFirstStage:
         except (ValidationError, KeyError) as error:
             raise UpstreamFault("the bi-encoder service answered in an unknown shape; see its version") from error
 
+    async def warm_up(self) -> None:
+        """Nothing: the service warms up by itself."""
+
     async def close(self) -> None:
         """Close its connections."""
         await self._client.aclose()
@@ -154,6 +157,9 @@ class RemoteReranker:
         if sorted(scores) != list(range(len(documents))) or len(scored.results) != len(documents):
             raise RerankFault("bad_answer", f"{self.url} scored {len(scored.results)} of {len(documents)} documents")
         return [scores[row] for row in range(len(documents))]
+
+    async def warm_up(self) -> None:
+        """Nothing: the service warms up by itself."""
 
     async def close(self) -> None:
         """Close its connections."""

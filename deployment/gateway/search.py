@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -61,7 +62,10 @@ class SearchEngine:
 
     async def warm_up(self) -> None:
         """Lay out what the first client should not wait for."""
-        _ = self.library.common
+        await asyncio.to_thread(lambda: self.library.common)
+        await self._first_stage.warm_up()
+        if self._reranker is not None:
+            await self._reranker.warm_up()
 
     async def close(self) -> None:
         """Let go of both stages."""

@@ -48,6 +48,9 @@ class FirstStage(Protocol):
             Refusal: If there are none to be had; the client is told why.
         """
 
+    async def warm_up(self) -> None:
+        """Do what should not be done while the first client waits."""
+
     async def close(self) -> None:
         """Let go of what it holds."""
 
@@ -61,6 +64,9 @@ class Reranker(Protocol):
         Raises:
             RerankFault: If there are none in time.
         """
+
+    async def warm_up(self) -> None:
+        """Do what should not be done while the first client waits."""
 
     async def close(self) -> None:
         """Let go of what it holds."""

@@ -3,6 +3,7 @@
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi import schemas  # noqa: F401 - Python 3.11 fails to compile it beside other threads
 from starlette.testclient import TestClient
 
 from deployment.gateway.app import make_app

@@ -118,6 +118,23 @@ def test_marks_point_at_the_questions_words(retriever):
     assert "được nghỉ hằng" in [first.snippet[start:end] for start, end in first.snippet_marks]
 
 
+def test_both_models_are_warm_before_the_gateway_is_ready(retriever):
+    warmed = []
+
+    class Stage:
+        def __init__(self, name):
+            self.name = name
+
+        async def warm_up(self):
+            warmed.append(self.name)
+
+    metrics, library = EndpointMetrics("gateway", ()), Library(retriever.corpus)
+    patient = PatientReranker(Stage("second"), 1.0)
+    asyncio.run(SearchEngine(Stage("first"), patient, library, retriever.settings, FACTS, metrics).warm_up())
+    assert warmed == ["first", "second"]
+    assert "common" in vars(library)
+
+
 def test_a_question_of_signs_alone_is_refused(retriever):
     with pytest.raises(InvalidInput, match="nothing readable"):
         searched(retriever, question="\u200b\u200b <br>")
