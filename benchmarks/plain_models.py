@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -36,4 +37,7 @@ def write_plain_reranker(folder: Path) -> Path:
     model.bert.load_state_dict(base.backbone.state_dict(), strict=False)
     model.save_pretrained(folder)
     base.tokenizer.save(folder)
+    path = folder / "tokenizer_config.json"
+    limited = json.loads(path.read_text(encoding="utf-8")) | {"model_max_length": config.max_position_embeddings}
+    path.write_text(json.dumps(limited), encoding="utf-8")
     return folder

@@ -169,6 +169,7 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--infinity", help="its program, in an environment of its own")
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"], help="of the peer")
+    parser.add_argument("--only", nargs="+", choices=["embeddings", "rerank"], default=["embeddings", "rerank"])
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=3)
@@ -181,7 +182,8 @@ def main() -> int:
     )
     print(f"{runtime.threads} threads, {precision}")
     with tempfile.TemporaryDirectory() as scratch:
-        same = [embeddings(given, texts, runtime, Path(scratch)), reranking(given, texts, runtime, Path(scratch))]
+        parts = {"embeddings": embeddings, "rerank": reranking}
+        same = [parts[name](given, texts, runtime, Path(scratch)) for name in given.only]
     return int(not all(same))
 
 

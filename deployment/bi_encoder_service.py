@@ -10,20 +10,10 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
 from deployment import actions
 from deployment.actions import BI_ENCODER_ACTIONS, Asked
+from deployment.answers import ERRORS, BatchEmbedOut, EmbeddingsOut, EmbedOut, SearchOut
 from deployment.embedding import EmbeddingEngine
 from deployment.loading import embedding_engine
-from deployment.payloads import (
-    ERRORS,
-    LAW,
-    QUESTION,
-    BatchEmbedOut,
-    BiEncoderPayload,
-    EmbeddingsIn,
-    EmbeddingsOut,
-    EmbedOut,
-    SearchOut,
-    texts_of,
-)
+from deployment.payloads import LAW, QUESTION, BiEncoderPayload, EmbeddingsIn, texts_of
 from deployment.service import asked_of, called, create_app, standing_of
 from deployment.serving import run_service
 from deployment.settings import BI_ENCODER_PORT, ServingSettings, read_settings

@@ -10,20 +10,9 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
 from deployment import actions
 from deployment.actions import CROSS_ENCODER_ACTIONS, Asked
+from deployment.answers import ERRORS, BatchScoreOut, RerankOut, ScorePairOut, V1RerankOut
 from deployment.loading import reranking_engine
-from deployment.payloads import (
-    ERRORS,
-    LAW,
-    OTHER_LAW,
-    QUESTION,
-    BatchScoreOut,
-    CrossEncoderPayload,
-    RerankIn,
-    RerankOut,
-    ScorePairOut,
-    V1RerankOut,
-    texts_of,
-)
+from deployment.payloads import LAW, OTHER_LAW, QUESTION, CrossEncoderPayload, RerankIn, texts_of
 from deployment.reranking import RerankingEngine
 from deployment.service import asked_of, called, create_app, standing_of
 from deployment.serving import run_service

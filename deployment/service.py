@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from deployment.actions import Asked, invalid
+from deployment.answers import ERRORS, Health, Ready
 from deployment.bundle import BundleFacts
 from deployment.doors import OPEN_PATHS, Doors
-from deployment.payloads import ERRORS, Health, Ready
 from deployment.refusals import InvalidInput, MethodNotAllowed, NotFound, NotReady, Refusal
 from deployment.settings import ServingSettings
 from monitoring.cost import Price, price_of

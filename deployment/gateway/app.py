@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
 
+from deployment.answers import ERRORS, ErrorOut
 from deployment.bundle import Bundle, open_bundle
 from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine
@@ -20,7 +21,7 @@ from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
 from deployment.loading import bundled_reranker
-from deployment.payloads import ERRORS, QUESTION, ErrorOut
+from deployment.payloads import QUESTION
 from deployment.service import called, create_app, standing_of
 from deployment.settings import ServingSettings
 from deployment.strict_json import JsonAnswer, StrictRoute

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from deployment.payloads import QUESTION, FirstStageOut, Payload, TopK
+from deployment.answers import FirstStageOut
+from deployment.payloads import QUESTION, Payload, TopK
 
 MAX_QUESTION_CHARACTERS = 2_000
 Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern="[0-9A-Za-zÀ-ỹ]")]

@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deployment.answers import FirstStageOut
 from deployment.gateway.stages import Document, RerankFault
-from deployment.payloads import FirstStageOut
 from deployment.refusals import NotReady, Overloaded, Refusal, UpstreamFault
 from retrieval.records import Corpus
 from retrieval.search.answers import Answer, FirstStageScores
