@@ -35,6 +35,8 @@ def write_plain_reranker(folder: Path) -> Path:
     torch.manual_seed(0)
     model = BertForSequenceClassification(config)
     model.bert.load_state_dict(base.backbone.state_dict(), strict=False)
+    with torch.no_grad():
+        model.classifier.weight.normal_(std=1.0)  # scores that differ, so that equal ones mean something
     model.save_pretrained(folder)
     base.tokenizer.save(folder)
     path = folder / "tokenizer_config.json"
