@@ -58,15 +58,12 @@ def read_manifest(s3: S3, uri: str) -> tuple[bytes, dict[str, str]]:
 def download_folder(s3: S3, uri: str, folder: Path) -> None:
     """Fetch what a folder's manifest lists, going on where an earlier call was cut off; nothing is hashed here.
 
-    Manifests of folders inside come too, which no manifest lists: a retriever's models are loaded by theirs.
-
     Raises:
         ArtifactError: If the folder has no manifest or an object that it lists is missing.
     """
     content, listed = read_manifest(s3, uri)
     sizes = sizes_below(s3, uri)
-    inner = [name for name in sizes if name.endswith(f"/{MANIFEST}")]
-    for name in [*listed, *inner]:
+    for name in listed:
         if name not in sizes:
             raise ArtifactError(f"{uri}/{name}: listed in {MANIFEST} but missing; write the folder again")
         get_file(s3, f"{uri}/{name}", folder / name, sizes[name])
