@@ -172,7 +172,10 @@ def _copy_tree(store: BaseArtifactStore, uri: str, folder: Path) -> None:
 
 
 def manifest_hash(folder: Path, skip: tuple[str, ...] = ()) -> str:
-    """One SHA-256 over the manifest just written, without the files or folders named in ``skip``."""
+    """One SHA-256 over the manifest just written, without the files or folders named in ``skip``.
+
+    Manifests of folders inside are left out: they say again what is listed, and also what is to be skipped.
+    """
     files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    kept = {name: digest for name, digest in files.items() if not set(Path(name).parts) & set(skip)}
+    kept = {name: digest for name, digest in files.items() if not set(Path(name).parts) & {*skip, MANIFEST}}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

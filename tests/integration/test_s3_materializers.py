@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from materializers.dataset import DatasetMaterializer
-from materializers.models import BiEncoderMaterializer
+from materializers.models import BiEncoderMaterializer, RetrieverMaterializer
 from materializers.vectors import VectorsMaterializer
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST
 from retrieval.s3 import objects
 from retrieval.s3.objects import get_bytes, put_bytes, sizes_below
 from retrieval.search.embedding import CorpusVectors
+from retrieval.search.retriever import Retriever
+from tests.integration.small_run import tiny_retriever as small_retriever
 from tests.model_folder import PART_BYTES
 from tests.s3_server import S3Server
 from tests.unit.materializers.test_round_trips import CASES, DATASET, same
@@ -41,6 +43,15 @@ def test_what_is_loaded_from_the_bucket_is_what_was_saved_and_hashes_as_on_a_loc
     (page,) = remote.save_visualizations(value)
     assert get_bytes(s3_server.client(), page).decode().lstrip().lower().startswith("<!doctype html")
     assert f"content/{MANIFEST}" in sizes_below(s3_server.client(), uri)
+
+
+def test_a_retriever_comes_back_with_both_models_and_answers_as_before(store: Any) -> None:
+    retriever, uri = small_retriever(seed=0), f"{store.path}/retriever"
+    RetrieverMaterializer(uri, store).save(retriever)
+    loaded = RetrieverMaterializer(uri, store).load(Retriever)
+    before, after = (one.search("người lao động nghỉ hằng năm") for one in (retriever, loaded))
+    assert [one.article.cid for one in after] == [one.article.cid for one in before]
+    assert loaded.cross_encoder is not None
 
 
 def test_a_large_matrix_travels_in_parts_and_comes_back_to_the_last_bit(
