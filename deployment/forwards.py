@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,12 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 from deployment.batching import Batched, Batcher
+from deployment.machine_share import GiveBack, ThreadChoice
 from deployment.refusals import ModelFault
 from monitoring.metrics import EndpointMetrics
 from retrieval.runtime import Runtime
 
 _CPU_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}  # what keeps a core busy and a layer in its cache
 _GPU_TOKENS = 32_768
+_SMALL_TOKENS = 256  # what is not worth splitting by rows
 Rows = Sequence[Any]
 Forward = Callable[[Rows, Runtime], NDArray[np.float32]]
 """From rows of token ids to (N, ...) float32, on the device of the runtime."""
@@ -61,6 +64,7 @@ class ModelQueue:
     def __init__(self, forward: Forward, runtime: Runtime, metrics: EndpointMetrics, queue_tokens: int) -> None:
         on_cpu = runtime.device.type == "cpu"
         self._forward, self._runtime, self._metrics = forward, runtime, metrics
+        self._threads, self._heap = ThreadChoice(runtime.threads), GiveBack()
         self._texts = ThreadPoolExecutor(1, thread_name_prefix="texts")
         self._batcher: Batcher[Any, NDArray[np.float32]] = Batcher(
             self._work,
@@ -96,9 +100,16 @@ class ModelQueue:
         return Read(tuple(map(len, rows)), truncated)
 
     def _work(self, rows: Rows, threads: int) -> list[NDArray[np.float32]]:
-        if torch.get_num_threads() != threads and self._runtime.device.type == "cpu":
-            torch.set_num_threads(threads)
-        values = self._forward(rows, replace(self._runtime, threads=threads))
+        tokens = sum(map(len, rows))
+        small = threads > 1 and (len(rows) == 1 or tokens <= _SMALL_TOKENS)
+        chosen = self._threads.pick() if small else threads
+        if self._runtime.device.type == "cpu" and torch.get_num_threads() != chosen:
+            torch.set_num_threads(chosen)
+        started = time.monotonic()
+        values = self._forward(rows, replace(self._runtime, threads=chosen))
+        if small:
+            self._threads.learn(chosen, time.monotonic() - started, tokens)
+        self._heap.sometimes()
         if not np.isfinite(values).all():
             raise ModelFault("the model gave numbers that are not finite; its weights may be damaged, so restart it")
         return list(values)
