@@ -50,13 +50,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return bundle_of(trained_folder().absolute(), folder) if SCREENSHOTS else tiny_bundle(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     yield from start(bundle, tmp_path_factory.mktemp("gateway"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Open no longer than it is used: its event loop would be in the way of other tests' own."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine; run .ci/browser")
     with sync_playwright() as playwright:
