@@ -111,12 +111,12 @@ def test_a_missing_object_is_named(s3: S3, tmp_path: Path) -> None:
 def test_publishing_copies_under_the_run_and_points_to_it(s3: S3, tmp_path: Path) -> None:
     source = made(tmp_path / "source", 0.1)
     upload_folder(s3, source, f"s3://{BUCKET}/zenml/bi_encoder/content")
-    uri = publish(s3, f"s3://{BUCKET}/zenml/bi_encoder/content", f"s3://{BUCKET}/bi-encoder", "7")
-    assert uri == f"s3://{BUCKET}/bi-encoder/run-1"
-    assert set(sizes_below(s3, f"s3://{BUCKET}/bi-encoder")) == {
+    uri = publish(s3, f"s3://{BUCKET}/zenml/bi_encoder/content", f"s3://{BUCKET}/published", "7")
+    assert uri == f"s3://{BUCKET}/published/run-1"
+    assert set(sizes_below(s3, f"s3://{BUCKET}/published")) == {
         "latest.json", *(f"run-1/{name}" for name in contents(source)),
     }  # fmt: skip
-    pointer = latest(s3, f"s3://{BUCKET}/bi-encoder")
+    pointer = latest(s3, f"s3://{BUCKET}/published")
     assert (pointer.run_id, pointer.version, pointer.uri) == ("run-1", "7", uri)
     pull_folder(s3, pointer.uri, tmp_path / "target")
     verify_folder(tmp_path / "target")
