@@ -17,6 +17,7 @@ from tests.integration.conftest import ROOT, STEPS, Project
 KILLED = "train_cross_encoder"
 
 
+@pytest.mark.slow  # a whole smoke run of its own and two exports
 def test_a_cached_training_is_exported_whole_and_a_second_export_takes_the_firsts_place(
     trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

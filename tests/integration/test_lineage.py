@@ -200,6 +200,7 @@ sys.exit(main(["--stack", "told"]))
 """
 
 
+@pytest.mark.slow  # two trainings
 def test_an_alerter_in_the_stack_is_told_the_start_the_result_and_a_failure(
     trained: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
