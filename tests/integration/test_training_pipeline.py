@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 
+import pytest
 import yaml
 
 from tests.integration.conftest import STEPS, FirstRun, Project
@@ -128,6 +129,7 @@ def test_evaluation_writes_reports_and_runs_100_deep(trained: Project) -> None:
         assert (trained.folder / "scored" / name).is_file()
 
 
+@pytest.mark.slow  # segments, embeds and indexes another corpus
 def test_evaluation_takes_another_corpus(trained: Project) -> None:
     (trained.folder / "law.csv").write_text(CORPUS, encoding="utf-8")
     asked = 'qid,question,cid\nb1,Nghỉ hằng năm mấy ngày?,[1]\nb2,Làm đêm được trả thêm bao nhiêu?,"[3]"\n'
