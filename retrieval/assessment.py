@@ -199,14 +199,16 @@ def tune(
         return retriever, {}
     vectors = embed_queries(retriever.bi_encoder, queries, retriever.runtime, states)
     retriever = tune_first_stage(retriever, queries, vectors, config)
-    if retriever.cross_encoder:
-        count = min(config.rerank_tuning_queries or len(queries), len(queries))
-        chosen = np.linspace(0, len(queries) - 1, count).astype(int)  # evenly, so that every law has its share
-        asked = [queries[row] for row in chosen]
-        stage = retriever.first_stage(asked, vectors[chosen])
-        logits = retriever.logits(asked, stage, max(config.rerank_depths), label)
-        retriever = tune_reranking(retriever, asked, stage, logits, config)
-    return retriever, retriever.runs(queries, label, vectors)
+    if retriever.cross_encoder is None:
+        return retriever, retriever.runs(queries, label, vectors)
+    count = min(config.rerank_tuning_queries or len(queries), len(queries))
+    drawn = np.linspace(0, len(queries) - 1, count).astype(int)  # evenly, so that every law has its share
+    asked = [queries[row] for row in drawn]
+    stage = retriever.first_stage(asked, vectors[drawn])
+    logits = retriever.logits(asked, stage, max(config.rerank_depths), label)
+    retriever = tune_reranking(retriever, asked, stage, logits, config)
+    known = {query.qid: own for query, own in zip(asked, logits, strict=True)}
+    return retriever, retriever.runs(queries, label, vectors, known)
 
 
 def held_out(dataset: Dataset, split: str, title_queries: int, seed: int) -> list[Query]:

@@ -30,6 +30,12 @@ class FirstStage:
     dense: Run
     hybrid: Run
 
+    def part(self, positions: Sequence[int]) -> FirstStage:
+        """The same for the queries at some positions, in the order given."""
+        qids = [self.hybrid.qids[position] for position in positions]
+        runs = (run.select(qids) for run in (self.bm25, self.dense, self.hybrid))
+        return FirstStage(self.vectors[list(positions)], *runs)
+
 
 @dataclass(frozen=True, slots=True)
 class FirstStageScores:

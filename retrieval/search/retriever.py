@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,20 +113,53 @@ class Retriever:
         )
 
     def runs(
-        self, queries: Sequence[Query], label: str | None = None, vectors: NDArray[np.float32] | None = None
+        self,
+        queries: Sequence[Query],
+        label: str | None = None,
+        vectors: NDArray[np.float32] | None = None,
+        known_logits: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> dict[str, Run]:
-        """Every stage's run: ``bm25``, ``dense``, ``hybrid`` and, with a cross-encoder, ``reranked``."""
+        """Every stage's run: ``bm25``, ``dense``, ``hybrid`` and, with a cross-encoder, ``reranked``.
+
+        Args:
+            queries: Q queries.
+            label: Name of the progress bar; None shows none.
+            vectors: (Q, D) theirs, where they are embedded already.
+            known_logits: As `rerank` takes them.
+        """
         stage = self.first_stage(queries, vectors)
         runs = {"bm25": stage.bm25, "dense": stage.dense, "hybrid": stage.hybrid}
-        return runs if self.cross_encoder is None else {**runs, "reranked": self.rerank(queries, stage, label)}
+        if self.cross_encoder is None:
+            return runs
+        return {**runs, "reranked": self.rerank(queries, stage, label, known_logits)}
 
-    def rerank(self, queries: Sequence[Query], stage: FirstStage, label: str | None = None) -> Run:
-        """The first stage's hybrid run with its first hits reordered; as it is where the reranker has no share."""
-        settings = self.settings
-        if settings.rerank_weight == 0.0:
+    def rerank(
+        self,
+        queries: Sequence[Query],
+        stage: FirstStage,
+        label: str | None = None,
+        known_logits: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Run:
+        """The first stage's hybrid run with its first hits reordered; as it is where the reranker has no share.
+
+        Args:
+            queries: Q queries.
+            stage: What was found for them.
+            label: Name of the progress bar; None shows none.
+            known_logits: By query id, (depth or more,) logits of the same hits that were read before; only the other
+                queries are read.
+        """
+        depth, known = self.settings.rerank_depth, known_logits or {}
+        if self.settings.rerank_weight == 0.0:
             return replace(stage.hybrid, name="reranked")
-        logits = self.logits(queries, stage, settings.rerank_depth, label)
-        return blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
+        unread = [row for row, query in enumerate(queries) if query.qid not in known]
+        logits = np.empty((len(queries), min(depth, stage.hybrid.rows.shape[1])), np.float32)
+        if unread:
+            logits[unread] = self.logits([queries[row] for row in unread], stage.part(unread), depth, label)
+        for row, query in enumerate(queries):
+            if query.qid in known:
+                logits[row] = known[query.qid][: logits.shape[1]]
+        return blend(stage.hybrid, logits, depth, self.settings.rerank_weight)
 
     def search(self, question: str, k: int = 10) -> list[Answer]:
         """The ``k`` best articles for one question.
