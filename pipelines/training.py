@@ -16,7 +16,6 @@ from pipelines.launch import launched
 from pipelines.results import Outcome, export_report, keep_retriever, load_output
 from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.config import Config
-from retrieval.training.bi_encoder import shared_layers
 from steps.announce import announce_training
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
@@ -61,7 +60,7 @@ def training_pipeline(config: Config, production: str) -> None:
     untrained = without(bi, *TRAINING_KEYS)
     dataset = dataset_steps(config)
     encoder, bi_training = tracked(train_bi_encoder, config)(dataset, bi, base, seed, **compute)
-    shared = shared_layers(bi)
+    shared = (bi.training.freeze_layers, bi.training.fast_freeze_layers) if bi.training.freeze_embeddings else (0, 0)
     vectors = embed_corpus(dataset, encoder, shared, **compute)
     untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute)
     bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(

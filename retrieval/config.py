@@ -83,12 +83,18 @@ class TrainingConfig(Section):
     freeze_layers: Count = Field(
         0, description="Lowest transformer layers that stay as they are; on a CPU they are run once for all epochs."
     )
+    fast_freeze_layers: Count = Field(0, description="The same where the arithmetic is bfloat16; 0: as freeze_layers.")
     max_steps: Count = Field(0, description="Optimiser steps at most; 0 means no limit.")
     checkpoint_steps: Positive = Field(25, description="Optimiser steps between resumable checkpoints.")
     validation_queries: Positive = Field(100, description="Validation queries scored after each epoch, at most.")
     validation_articles: Positive = Field(
         300, description="Bi-encoder: articles they are ranked against, golds included; more is slower, finer."
     )
+
+    @property
+    def frozen_layers(self) -> int:
+        """Lowest layers below which nothing learns, so that what they give of a text is always the same."""
+        return self.freeze_layers if self.freeze_embeddings else 0
 
 
 class BiEncoderConfig(Section):
@@ -149,10 +155,8 @@ class CrossEncoderConfig(Section):
 
     base: str = Field("bi-encoder", description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
-    separate_layers: Count = Field(
-        0,
-        description="Lowest layers that read query and passage apart, so that their output can be kept; 0: none."
-        " They must be frozen (training.freeze_layers).",
+    separate_frozen_layers: bool = Field(
+        False, description="The frozen layers read query and passage apart, so that their output can be kept."
     )
     pooling: Literal["mean", "cls", "max"] | None = None
     max_tokens: Positive = Field(256, description="Query and passage together.")
@@ -164,15 +168,10 @@ class CrossEncoderConfig(Section):
     )
     training: TrainingConfig = TrainingConfig(epochs=1)
 
-    @model_validator(mode="after")
-    def _check(self) -> CrossEncoderConfig:
-        frozen = self.training.freeze_layers if self.training.freeze_embeddings else 0
-        if self.separate_layers > frozen:
-            raise ValueError(
-                f"cross_encoder.separate_layers {self.separate_layers} is above the {frozen} frozen layers, and layers"
-                " that learn cannot be kept; set cross_encoder.training.freeze_layers to it"
-            )
-        return self
+    @property
+    def separate_layers(self) -> int:
+        """Lowest layers that read query and passage apart."""
+        return self.training.frozen_layers if self.separate_frozen_layers else 0
 
 
 class SearchConfig(Section):

@@ -6,11 +6,15 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from pydantic import BaseModel
 
 from retrieval.errors import ConfigError
 
+Model = TypeVar("Model", bound=BaseModel)
+_FAST = "fast_"
 _BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 TELEMETRY_OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -44,6 +48,18 @@ class Runtime:
     def sized(self, usual: int, fast: int) -> int:
         """How much work to do: ``fast`` where the arithmetic is bfloat16 and there is such a number, else ``usual``."""
         return fast if fast and self.precision == torch.bfloat16 else usual
+
+    def fitted(self, section: Model) -> Model:
+        """A group of settings as it counts here, with ``fast_x`` in the place of ``x`` where `sized` says so."""
+        changed: dict[str, object] = {}
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            if isinstance(value, BaseModel):
+                changed[name] = self.fitted(value)
+            elif name.startswith(_FAST):
+                usual = name.removeprefix(_FAST)
+                changed |= {usual: self.sized(getattr(section, usual), value), name: 0}
+        return section.model_copy(update=changed)
 
 
 def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:

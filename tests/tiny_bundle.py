@@ -51,7 +51,7 @@ def tiny_encoder(folder: Path) -> BiEncoder:
 def tiny_cross_encoder(encoder: BiEncoder) -> CrossEncoder:
     """A reranker that reads texts apart in its two lowest layers, as the quickstart's does in nine."""
     training = TrainingConfig(epochs=1, freeze_layers=2)
-    config = CrossEncoderConfig(separate_layers=2, max_tokens=40, max_query_tokens=12, training=training)
+    config = CrossEncoderConfig(separate_frozen_layers=True, max_tokens=40, max_query_tokens=12, training=training)
     made = cross_encoder_from(config, encoder)
     made.settings = replace(made.settings, training_run_id="run-2")
     return made

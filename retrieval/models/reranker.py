@@ -176,7 +176,7 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
 
     Args:
         config: ``base`` ``bi-encoder`` starts from a copy of ``bi_encoder`` with a fresh linear head; any other base
-            keeps its own head where it has one. With ``separate_layers`` the head is a fresh `InteractionHead`.
+            keeps its own head where it has one. With ``separate_frozen_layers`` the head is a fresh `InteractionHead`.
         bi_encoder: The encoder to start from; it is not changed.
 
     Raises:
@@ -214,8 +214,8 @@ def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     layers = len(backbone.encoder.layer)
     if config.separate_layers >= layers:
         raise ConfigError(
-            f"cross_encoder.separate_layers: got {config.separate_layers}, but the base has {layers} layers and one at"
-            " least must read query and passage together; lower it"
+            f"cross_encoder.training.freeze_layers: got {config.separate_layers}, but the base has {layers} layers and"
+            " one at least must read query and passage together; lower it or unset separate_frozen_layers"
         )
     settings = replace(
         found.settings,

@@ -173,7 +173,7 @@ def train_bi_encoder(
     Raises:
         TrainingError: If the dataset lacks something, or the loss is no longer finite.
     """
-    kind = encoder.settings.text_kind
+    config, kind = runtime.fitted(config), encoder.settings.text_kind
     texts = article_texts(dataset.corpus, kind)
     plan = RankingPlan(
         examples=training_examples(dataset.select("train"), texts, kind),
@@ -197,11 +197,6 @@ def train_bi_encoder(
     return report
 
 
-def shared_layers(config: BiEncoderConfig) -> int:
-    """How many of the lowest layers give the same for the untouched and the trained encoder."""
-    return config.training.freeze_layers if config.training.freeze_embeddings else 0
-
-
 def split_at_frozen_layers(
     encoder: BiEncoder, dataset: Dataset, config: BiEncoderConfig, seed: int, runtime: Runtime, folder: Path | None
 ) -> SplitEncoder | None:
@@ -215,7 +210,7 @@ def split_at_frozen_layers(
         runtime: Where to compute.
         folder: Keeps the corpus's part.
     """
-    layers = shared_layers(config)
+    layers = config.training.frozen_layers
     if not layers:
         return None
     of_corpus = corpus_states(encoder, dataset.corpus, layers, runtime, folder)

@@ -159,21 +159,19 @@ def train_cross_encoder(
     Raises:
         TrainingError: If no training query has mined negatives, or the loss is no longer finite.
     """
-    kind = reranker.settings.text_kind
+    config, kind = runtime.fitted(config), reranker.settings.text_kind
     queries = [query for query in dataset.select("train") if query.cids and negatives.get(query.qid)]
     if not queries:
         raise TrainingError(
             f"none of {len(dataset.select('train'))} training queries has mined negatives; widen mining.last_rank"
             " or lower its margins"
         )
-    count = runtime.sized(config.training_queries, config.fast_training_queries)
-    queries = draw_training_queries(queries, count, seed)
+    queries = draw_training_queries(queries, config.training_queries, seed)
     texts = query_texts(queries, kind)
     plan = PairPlan(queries, texts, negatives, passage_of, config.training.batch_queries, seed)
     task = CrossEncoderTask(reranker, plan, config, runtime)
     if reranker.late:
-        epochs = runtime.sized(config.training.epochs, config.training.fast_epochs)
-        _read_apart(reranker.late, plan, epochs, states, runtime)
+        _read_apart(reranker.late, plan, config.training.epochs, states, runtime)
     validate = candidate_validation(reranker, dataset, config, negatives, seed, runtime, passage_of)
     return fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
 

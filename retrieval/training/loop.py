@@ -132,7 +132,7 @@ def fit(
     Raises:
         TrainingError: If there is nothing to train on or to train, or the loss is no longer finite.
     """
-    config = config.model_copy(update={"epochs": runtime.sized(config.epochs, config.fast_epochs)})
+    config = runtime.fitted(config)
     model = task.model.to(runtime.device)
     dropout = runtime.device.type != "cpu"
     with prepared(model, config, dropout), recomputed_attention(model, runtime), torch.random.fork_rng():

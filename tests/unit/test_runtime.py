@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 
+from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError
 from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, telemetry_off, usable_cores
 
@@ -69,3 +70,12 @@ def test_telemetry_is_off_unless_the_user_set_it(monkeypatch):
 def test_more_work_is_done_where_the_arithmetic_is_bfloat16(precision, usual, fast, expected):
     runtime = Runtime(torch.device("cpu"), getattr(torch, precision), 1)
     assert runtime.sized(usual, fast) == expected
+
+
+def test_fast_keys_take_the_place_of_the_usual_ones_where_the_arithmetic_is_bfloat16():
+    training = TrainingConfig(epochs=1, fast_epochs=3, freeze_layers=4, fast_freeze_layers=2)
+    config = CrossEncoderConfig(training_queries=5, fast_training_queries=9, training=training)
+    slow, fast = (Runtime(torch.device("cpu"), kind, 1).fitted(config) for kind in (torch.float32, torch.bfloat16))
+    assert (slow.training_queries, slow.training.epochs, slow.training.freeze_layers) == (5, 1, 4)
+    assert (fast.training_queries, fast.training.epochs, fast.training.freeze_layers) == (9, 3, 2)
+    assert Runtime(torch.device("cpu"), torch.bfloat16, 1).fitted(fast) == fast  # twice is once

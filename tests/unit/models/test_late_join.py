@@ -18,7 +18,7 @@ from retrieval.models.reranker import cross_encoder_from, load_cross_encoder
 from retrieval.models.split import read_lower_layers
 
 FROZEN = TrainingConfig(epochs=1, freeze_layers=2)
-CONFIG = CrossEncoderConfig(separate_layers=2, max_tokens=40, max_query_tokens=12, training=FROZEN)
+CONFIG = CrossEncoderConfig(separate_frozen_layers=True, max_tokens=40, max_query_tokens=12, training=FROZEN)
 PAIRS = [
     ("nghỉ phép", ("nghỉ hằng năm", "người lao động được nghỉ hằng năm")),
     ("thời hiệu thừa kế", "thời hiệu chia di sản"),
@@ -146,14 +146,16 @@ def test_plain_rows_are_refused(reranker):
 
 
 def test_one_layer_at_least_must_read_the_texts_together(encoder):
-    config = CrossEncoderConfig(separate_layers=3, max_tokens=40, training=TrainingConfig(freeze_layers=3))
+    config = CrossEncoderConfig(separate_frozen_layers=True, max_tokens=40, training=TrainingConfig(freeze_layers=3))
     with pytest.raises(ConfigError, match="has 3 layers"):
         cross_encoder_from(config, encoder)
 
 
-def test_layers_that_learn_cannot_be_kept():
-    with pytest.raises(ValueError, match=r"set cross_encoder\.training\.freeze_layers"):
-        CrossEncoderConfig(separate_layers=2, training=TrainingConfig(freeze_layers=1))
+def test_only_frozen_layers_read_the_texts_apart():
+    assert CrossEncoderConfig(separate_frozen_layers=True, training=FROZEN).separate_layers == 2
+    learning = TrainingConfig(freeze_layers=2, freeze_embeddings=False)
+    assert CrossEncoderConfig(separate_frozen_layers=True, training=learning).separate_layers == 0
+    assert CrossEncoderConfig(training=FROZEN).separate_layers == 0
 
 
 def test_texts_are_remembered_across_calls_and_scores_stay_the_same(reranker, runtime, monkeypatch):

@@ -178,7 +178,7 @@ def test_a_late_joined_cross_encoder_ends_with_the_same_weights_when_resumed(tin
     frozen = FAST.model_copy(
         update={"epochs": 3, "freeze_embeddings": True, "freeze_layers": 2, "checkpoint_steps": 1, "patience_epochs": 0}
     )
-    config = CrossEncoderConfig(separate_layers=2, max_tokens=48, max_query_tokens=16, training=frozen)
+    config = CrossEncoderConfig(separate_frozen_layers=True, max_tokens=48, max_query_tokens=16, training=frozen)
     rest = (dataset, config, mined(dataset), 3, CPU)
     start, broken, whole = (cross_encoder_from(config, tiny) for _ in range(3))
     train_cross_encoder(whole, *rest, tmp_path / "whole", quiet, passage_of(dataset))
