@@ -40,16 +40,18 @@ def resolve_model(model: str, root: Path = KEPT) -> Path:
     if (Path(model) / "settings.json").is_file():
         return Path(model)
     if model in STAGES and root == KEPT:
-        _refresh_stages()
+        refresh_stages()
     return kept_folder(model, root)
 
 
-def make_bundle(source: Path, target: Path) -> Bundle:
+def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
     """Write a bundle of a retriever folder, whole or not at all.
 
     Args:
         source: Written by `Retriever.save`, kept or a bundle itself.
         target: Becomes the bundle; an older bundle there is replaced.
+        link: Share the source's files where the disk can, at once and without space of their own. Kept retrievers are
+            never written to, and a bundle whose files were altered is not opened.
 
     Raises:
         ArtifactError: If the source is damaged, ``target`` holds something else, or the disk is full.
@@ -61,7 +63,7 @@ def make_bundle(source: Path, target: Path) -> Bundle:
         with write_folder(target) as staging:
             for name in _files_of(source):
                 (staging / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / name, staging / name)
+                _place(source / name, staging / name, link)
             write_facts(staging, facts_of_retriever(source))
     except OSError as error:
         raise ArtifactError(
@@ -161,11 +163,22 @@ def _files_of(source: Path) -> list[str]:
     return sorted({*listed, *inner} - {FACTS, KEPT_FACTS})
 
 
+def _place(source: Path, target: Path, link: bool) -> None:
+    if link:
+        try:
+            target.hardlink_to(source.resolve())
+        except OSError:  # another disk, or one without links
+            _logger.debug("%s: copied, not linked", target)
+        else:
+            return
+    shutil.copyfile(source, target)
+
+
 def _settings(folder: Path) -> ModelSettings | None:
     return load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
 
 
-def _refresh_stages() -> None:
+def refresh_stages() -> None:
     """Have stages noted that were set by hand since the last command; without ZenML those noted last count."""
     if importlib.util.find_spec("zenml") is None or importlib.util.find_spec("steps") is None:
         return

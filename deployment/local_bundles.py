@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
+import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from deployment.bundle import FACTS, Bundle, open_bundle
-from deployment.bundling import make_bundle, resolve_model
+from deployment.bundling import make_bundle, refresh_stages, resolve_model
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST
 from retrieval.runtime import choose_runtime
-from retrieval.search.kept import KEPT, STAGES, kept_folder
+from retrieval.search.kept import KEPT, STAGES, kept_folder, recorded_stages
 
 BUNDLES = Path("models/bundles")
 """Default place, below the folder commands are typed in."""
 NEWEST = "newest"
+_DIGITS = 12
 
 _logger = logging.getLogger(__name__)
 
@@ -36,16 +38,18 @@ def trained_folder(model: str = NEWEST, root: Path = KEPT) -> Path:
     if model != NEWEST:
         return resolve_model(model, root)
     newest = kept_folder("latest", root)  # without any there is no need to ask for stages
-    production, staging = STAGES
-    return _kept(lambda: resolve_model(production, root)) or _kept(lambda: kept_folder(staging, root)) or newest
+    if root == KEPT:
+        refresh_stages()
+    return next((folder for stage in STAGES if (folder := _in_stage(stage, root))), newest)
 
 
-def _kept(find: Callable[[], Path]) -> Path | None:
-    """A folder, if there is one."""
+def _in_stage(stage: str, root: Path) -> Path | None:
+    """The retriever in a stage, if one is and is here."""
     try:
-        return find()
+        return kept_folder(stage, root)
     except ArtifactError as error:
-        _logger.info("%s", error)
+        if stage in recorded_stages(root):
+            _logger.info("%s", error)
         return None
 
 
@@ -61,7 +65,7 @@ def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
     """
     if (source / FACTS).is_file():
         return open_bundle(source)
-    digest = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()[:_DIGITS]
     target = bundles / f"{source.name}-{digest}"
     if target.is_dir():
         try:
@@ -69,7 +73,11 @@ def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
         except ArtifactError as error:
             _logger.warning("%s; making it anew", error)
     _logger.info("making a bundle of %s", source)
-    return make_bundle(source, target)
+    made = make_bundle(source, target, link=True)
+    for old in bundles.glob(f"{glob.escape(source.name)}-{'?' * _DIGITS}"):
+        if old != target:  # of a retriever that went by this name before and was replaced
+            shutil.rmtree(old, ignore_errors=True)
+    return made
 
 
 def untouched_bundle(bundles: Path = BUNDLES) -> Bundle:

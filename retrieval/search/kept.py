@@ -72,6 +72,16 @@ def record_stages(stages: Mapping[str, str], root: Path = KEPT) -> None:
         _write_json(root / _STAGES_FILE, stages)
 
 
+def recorded_stages(root: Path = KEPT) -> dict[str, str]:
+    """Version by stage, as `record_stages` noted it last.
+
+    Raises:
+        ArtifactError: If the file is damaged.
+    """
+    path = root / _STAGES_FILE
+    return {name: str(version) for name, version in _read_json(path).items()} if path.is_file() else {}
+
+
 def kept_folder(version: str = "latest", root: Path = KEPT) -> Path:
     """Folder of a kept retriever.
 
@@ -97,8 +107,7 @@ def kept_folder(version: str = "latest", root: Path = KEPT) -> Path:
 
 
 def _in_stage(stage: str, root: Path) -> str:
-    path = root / _STAGES_FILE
-    version = str(_read_json(path).get(stage, "")) if path.is_file() else ""
+    version = recorded_stages(root).get(stage, "")
     if not version:
         raise ArtifactError(
             f"{root}: no version is known to be in {stage}; promote one with `python run.py --pipeline promotion`,"

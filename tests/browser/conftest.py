@@ -6,25 +6,21 @@ With README_SCREENSHOTS=1 the gateway serves the newest trained retriever and th
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from deployment.bundle import Bundle
 from deployment.local_bundles import bundle_of, trained_folder
 from deployment.local_servers import LocalServer, free_port, running
+from tests.chromium import opened_browser
 from tests.tiny_bundle import tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = bool(os.environ.get("README_SCREENSHOTS"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 PATIENCE_MILLISECONDS = 120_000
 
 
@@ -57,20 +53,14 @@ def gateway(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Open no longer than it is used: its event loop would be in the way of other tests' own."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine; run .ci/browser")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with opened_browser(PATIENCE_MILLISECONDS) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1400, "height": 950}, locale="vi-VN")
     opened.set_default_timeout(PATIENCE_MILLISECONDS)
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     yield opened
     opened.close()
 

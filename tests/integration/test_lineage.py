@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,16 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.chromium import opened_browser
 from tests.integration.conftest import ROOT, STEPS, Project
 from tests.stub_bot_api import CHAT, TOKEN, error, serving
 
 PATIENCE_MILLISECONDS = 300_000
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 ARTIFACTS = {
     "raw_dataset", "cut_dataset", "segmented_dataset", "dataset", "validation_report", "bi_encoder",
     "bi_encoder_training", "corpus_vectors", "untouched_vectors", "bi_encoder_report", "first_stage_runs",
@@ -85,19 +81,14 @@ def trained_once(project: Project, first_run: object) -> Project:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine; run .ci/browser")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with opened_browser(PATIENCE_MILLISECONDS) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     opened = browser.new_page(viewport={"width": 1500, "height": 950})
     opened.set_default_timeout(PATIENCE_MILLISECONDS)
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     yield opened
     opened.close()
 

@@ -3,10 +3,12 @@
 import logging
 import shutil
 
+import numpy as np
 import pytest
 
 from deployment.local_bundles import bundle_of, trained_folder
 from retrieval.errors import ArtifactError
+from retrieval.folders import write_folder
 from retrieval.search.kept import keep, record_stages
 
 
@@ -52,12 +54,24 @@ def test_a_bundle_is_made_once_and_again_only_when_it_is_damaged_or_the_retrieve
     path = made.folder / "passages.npy"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
+    path.unlink()  # it is the retriever's own
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING):
         again = bundle_of(kept / "1", tmp_path / "bundles")
     assert "passages.npy" in caplog.text
     assert again.folder == made.folder
     assert again.folder.stat().st_ino != born
+
+
+def test_a_bundle_shares_the_files_of_its_retriever_and_goes_with_it(kept, tmp_path):
+    made = bundle_of(kept / "1", tmp_path / "bundles")
+    assert (made.folder / "passages.npy").samefile(kept / "1" / "passages.npy")
+    other = bundle_of(kept / "2", tmp_path / "bundles")
+    with write_folder(kept / "1") as staging:
+        shutil.copytree(kept / "2", staging, dirs_exist_ok=True)
+        np.save(staging / "titles.npy", np.load(kept / "2" / "titles.npy") * 2)
+    again = bundle_of(kept / "1", tmp_path / "bundles")
+    assert sorted((tmp_path / "bundles").iterdir()) == sorted([again.folder, other.folder])
 
 
 def test_a_folder_that_is_a_bundle_is_served_as_it_is(bundle, tmp_path):
