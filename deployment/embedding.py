@@ -88,6 +88,7 @@ class EmbeddingEngine:
         """Wrap a retriever; its cross-encoder is not used."""
         self.facts, self.metrics = facts, metrics
         self._retriever, self._encoder = retriever, retriever.bi_encoder
+        self._encoder.backbone.requires_grad_(False)  # nothing learns here, so no call looks whether something did
         self.dimension = self._encoder.settings.dimension
         self._queue = ModelQueue(self._encoder.encode_rows, retriever.runtime, metrics, queue_tokens)
         metrics.dimension.labels(metrics.endpoint).set(self.dimension)

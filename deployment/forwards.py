@@ -65,7 +65,8 @@ class ModelQueue:
         on_cpu = runtime.device.type == "cpu"
         self._forward, self._runtime, self._metrics = forward, runtime, metrics
         self._threads, self._heap = ThreadChoice(runtime.threads), GiveBack()
-        self._texts = ThreadPoolExecutor(1, thread_name_prefix="texts")
+        # one thread and no team of its own, which would go on spinning in the way of the model's
+        self._texts = ThreadPoolExecutor(1, "texts", torch.set_num_threads, (1,))
         self._batcher: Batcher[Any, NDArray[np.float32]] = Batcher(
             self._work,
             len,

@@ -73,6 +73,7 @@ class RerankingEngine:
             known_text_megabytes: The bound.
             find_law: Gives what was read of the law beforehand, or None; runs in a thread when the service is ready.
         """
+        cross_encoder.backbone.requires_grad_(False)  # nothing learns here, so no call looks whether something did
         self._find_law = find_law
         self._finding: asyncio.Task[None] | None = None
         if cross_encoder.late is not None and known_text_megabytes:

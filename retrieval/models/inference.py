@@ -93,14 +93,16 @@ def run_rows(reader: Reader, rows: Rows, runtime: Runtime, label: str | None = N
     if not rows:
         return result
     training = reader.backbone.training
-    reader.backbone.eval()
+    if training:
+        reader.backbone.eval()
     try:
         with tqdm(total=len(rows), desc=label, unit="text", disable=label is None) as bar:
             for batch, values in _batches(reader, rows, runtime):
                 result[batch] = values
                 bar.update(len(batch))
     finally:
-        reader.backbone.train(training)
+        if training:
+            reader.backbone.train()
     return result
 
 
@@ -194,10 +196,14 @@ def packed_encoder(backbone: nn.Module, rows: Rows, runtime: Runtime) -> PackedE
 
 
 def _fingerprint(backbone: nn.Module, precision: torch.dtype) -> _Fingerprint:
-    """What changes when the weights do: a fused optimiser moves neither a tensor's address nor its version."""
-    weights = [parameter.detach().view(-1)[:_SAMPLE] for parameter in backbone.parameters()]
-    addresses = tuple(weight.data_ptr() for weight in weights)
-    return precision, addresses, torch.cat(weights).float().numpy().tobytes()
+    """What changes when the weights do: a fused optimiser moves neither a tensor's address nor its version.
+
+    It touches no weight that does not learn; of those address and version tell enough, and are read at once.
+    """
+    weights = list(backbone.parameters())
+    marks = tuple((weight.data_ptr(), weight._version) for weight in weights)
+    samples = [weight.detach().view(-1)[:_SAMPLE] for weight in weights if weight.requires_grad]
+    return precision, marks, torch.cat(samples).float().numpy().tobytes() if samples else b""
 
 
 def _first_that_agrees(backbone: nn.Module, rows: Rows, runtime: Runtime) -> PackedEncoder | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from retrieval.errors import SearchError
@@ -14,6 +15,12 @@ from retrieval.records import Corpus, Run
 from retrieval.search.ranking import run_of, top_k
 
 _QUERY_BLOCK = 256
+
+
+def _cosines(queries: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(Q, N) products, by torch: numpy's own threads go on spinning afterwards, in the way of the model's."""
+    product: NDArray[np.float32] = (torch.from_numpy(queries) @ torch.from_numpy(rows).T).numpy()
+    return product
 
 
 @dataclass(frozen=True)
@@ -65,14 +72,14 @@ class DenseIndex:
             title_weight: t, share of the title field; ignored where the corpus has no titles.
             opening_weight: o, share of the first passage, which says what an article is about.
         """
-        passages = queries @ self.passages.T  # (Q, P)
+        passages = _cosines(queries, self.passages)  # (Q, P)
         title_weight = title_weight if len(self.titles) else 0.0
         scores: NDArray[np.float32] = np.maximum.reduceat(passages, self.starts, axis=1)  # (Q, P) -> (Q, C)
         scores *= 1.0 - title_weight - opening_weight
         if opening_weight:
             scores += opening_weight * passages[:, self.starts]
         if title_weight:
-            scores += title_weight * (queries @ self.titles.T)
+            scores += title_weight * _cosines(queries, self.titles)
         return scores
 
     def search(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from retrieval.records import Article
@@ -26,7 +27,7 @@ def common_syllables(articles: Sequence[Article]) -> frozenset[str]:
         articles: Those of the corpus; every n-th is looked at, about 3,000 in all.
     """
     sample = articles[:: max(1, len(articles) // _SAMPLE)]
-    counts = Counter(syllable for article in sample for syllable in {*_syllables(article.text)})
+    counts = Counter(syllable for article in sample for syllable in {word for word, _, _ in _words(article.text)})
     return frozenset(syllable for syllable, count in counts.items() if count > _COMMON_SHARE * len(sample))
 
 
@@ -44,12 +45,26 @@ def matching_spans(text: str, question: str, common: frozenset[str]) -> list[Spa
     Returns:
         Spans in order that do not touch: what is marked side by side is one span.
     """
-    asked = _neighbours(question)
-    pairs = {(left, right) for left, right, _ in asked if not (left in common and right in common)}
-    alone = {syllable for syllable in _syllables(question) if syllable not in common}
-    spans = [match.span() for match in _WORD.finditer(text) if match.group().lower() in alone]
-    spans += [span for left, right, span in _neighbours(text) if (left, right) in pairs]
+    alone, pairs = _asked(question, common)
+    words = _words(text)
+    spans = [(start, end) for word, start, end in words if word in alone]
+    for (left, start, end), (right, after, last) in pairwise(words):
+        if (left, right) in pairs and text[end:after] == " ":
+            spans.append((start, last))
     return _joined(text, spans)
+
+
+@lru_cache(maxsize=64)
+def _asked(question: str, common: frozenset[str]) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Syllables of a question that count alone, and those that count as neighbours."""
+    words = _words(question)
+    alone = frozenset(word for word, _, _ in words if word not in common)
+    pairs = frozenset(
+        (left, right)
+        for (left, _, end), (right, after, _) in pairwise(words)
+        if question[end:after] == " " and not (left in common and right in common)
+    )
+    return alone, pairs
 
 
 def best_part(text: str, spans: Sequence[Span], characters: int) -> tuple[str, list[Span]]:
@@ -64,8 +79,16 @@ def best_part(text: str, spans: Sequence[Span], characters: int) -> tuple[str, l
         The part, and the spans within it.
     """
     line = text.replace("\n", " ")
-    starts = [0, *(_opening(text, start) for start, _ in spans)]
-    first = max(starts, key=lambda start: (_marked(line, spans, start, start + characters), -start))
+    syllables = [frozenset(word for word, _, _ in _words(line[start:end])) for start, end in spans]
+
+    def different(first: int) -> int:  # what is repeated tells no more than once
+        inside = (
+            one for (start, end), one in zip(spans, syllables, strict=True) if first <= start < first + characters
+        )
+        return len(frozenset().union(*inside))
+
+    starts = {0, *(_opening(text, start) for start, _ in spans)}
+    first = max(starts, key=lambda start: (different(start), -start))
     first = min(first, _word_start(line, max(0, len(line) - characters)))
     last = len(line) if len(line) - first <= characters else _word_end(line, first, first + characters)
     before, after = _ELLIPSIS if first else "", " …" if last < len(line) else ""
@@ -76,17 +99,12 @@ def best_part(text: str, spans: Sequence[Span], characters: int) -> tuple[str, l
     return before + line[first:last] + after, inside
 
 
-def _syllables(text: str) -> list[str]:
-    return [match.group().lower() for match in _WORD.finditer(text)]
-
-
-def _neighbours(text: str) -> list[tuple[str, str, Span]]:
-    """Two syllables with nothing but one space between them, and where they stand."""
-    return [
-        (left.group().lower(), right.group().lower(), (left.start(), right.end()))
-        for left, right in pairwise(_WORD.finditer(text))
-        if text[left.end() : right.start()] == " "
-    ]
+def _words(text: str) -> list[tuple[str, int, int]]:
+    """Syllables in lower case, and where each begins and ends."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters of other languages grow
+        return [(match.group().lower(), *match.span()) for match in _WORD.finditer(text)]
+    return [(match.group(), *match.span()) for match in _WORD.finditer(lowered)]
 
 
 def _joined(text: str, spans: Iterable[Span]) -> list[Span]:
@@ -97,12 +115,6 @@ def _joined(text: str, spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append((start, end))
     return joined
-
-
-def _marked(line: str, spans: Sequence[Span], first: int, last: int) -> int:
-    """Different syllables marked in a part: what is repeated tells no more than once."""
-    inside = (line[max(start, first) : min(end, last)] for start, end in spans)
-    return len({syllable for piece in inside for syllable in _syllables(piece)})
 
 
 def _opening(text: str, start: int) -> int:
