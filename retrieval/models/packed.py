@@ -1,8 +1,9 @@
 """A BERT-family forward for CPU evaluation: one QKV product, rows laid end to end without padding, no autograd.
 
 Two sorts of linear: plain ones (float32: the BLAS behind ``torch.nn.functional.linear`` is near the processor's peak)
-and oneDNN's packed ones with fused GELU and residual (bfloat16: laid out for AMX and AVX-512 BF16). The latter are
-private operators of torch, so `inference` compares this forward with the plain one before it is used.
+and oneDNN's packed ones with fused GELU and residual (bfloat16: laid out for AMX and AVX-512 BF16; float32: for a few
+tokens at a time). The latter are private operators of torch, so `inference` compares this forward with the plain one
+before it is used.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertModel, RobertaModel, XLMRobertaConfig, XLMRobertaModel
@@ -124,3 +125,23 @@ def test_an_error_in_a_worker_reaches_the_caller(backbone, runtime, monkeypatch)
 
     with pytest.raises(ValueError, match="no room"):
         run_rows(Reader(backbone, unigram_tokenizer(), refuse, 32), ROWS, runtime)
+
+
+def test_short_texts_of_a_model_that_does_not_learn_take_weights_laid_out_for_them(backbone, runtime, monkeypatch):
+    asked, real = [], inference.pack
+
+    def noted(model, precision, private_operators):
+        asked.append(private_operators)
+        return real(model, precision, private_operators)
+
+    monkeypatch.setattr(inference, "pack", noted)
+    learning = mean_vectors(backbone, runtime)
+    assert asked == [False]
+    backbone.requires_grad_(False)
+    served = mean_vectors(backbone, runtime)
+    assert asked[1] is True
+    np.testing.assert_allclose(served, learning, atol=3e-6)
+    with torch.no_grad():
+        next(backbone.parameters()).mul_(2.0)  # a weight that was thought to stay
+    again = mean_vectors(backbone, runtime)
+    assert not np.allclose(again, served, atol=1e-3)
