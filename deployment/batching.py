@@ -8,9 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic
 
+from deployment.fair_queue import Batch, FairQueue, Item, Request, Result
 from deployment.refusals import DeadlinePassed, ModelFault, NotReady, Overloaded, Refusal
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import RetrievalError
@@ -20,8 +21,6 @@ _SMALLEST_SHARE = 256  # tokens; less work than this is not worth another worker
 _MEMORY = 0.9  # share of the past that counts after each batch
 _ENOUGH_TOKENS = 4096  # read before the measured rate is believed; the first batches lay out weights
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Work = Callable[[Sequence[Item], int], Sequence[Result]]
 """From items to their results, with the number of threads it may use; called in a worker thread."""
 
@@ -41,26 +40,6 @@ class Batched(Generic[Result]):
     queue_seconds: float
     infer_seconds: float
     worker_seconds: float
-
-
-@dataclass(eq=False)
-class _Request(Generic[Item, Result]):
-    """Items of one caller on their way through the queue."""
-
-    waiting: deque[tuple[int, Item, int]]
-    results: list[Result | None]
-    done: asyncio.Future[None]
-    arrived: float
-    missing: int
-    tokens: int = 0  # that still wait
-    started: float = 0.0
-    worker_seconds: float = 0.0
-
-
-@dataclass
-class _Batch(Generic[Item, Result]):
-    rows: list[tuple[_Request[Item, Result], int, Item, int]] = field(default_factory=list)
-    tokens: int = 0
 
 
 class Batcher(Generic[Item, Result]):
@@ -94,8 +73,7 @@ class Batcher(Generic[Item, Result]):
         self._work, self._size, self._metrics = work, size, metrics
         self._workers, self._batch_tokens, self._queue_tokens = workers, batch_tokens, queue_tokens
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="model")
-        self._requests: deque[_Request[Item, Result]] = deque()
-        self._waiting_tokens = self._waiting_items = 0
+        self._queue: FairQueue[Item, Result] = FairQueue(metrics)
         self._running: set[asyncio.Task[None]] = set()
         self._tokens_read, self._past_tokens, self._past_seconds = 0, 0.0, 0.0
         self._closed = False
@@ -116,7 +94,7 @@ class Batcher(Generic[Item, Result]):
         now = time.monotonic()
         sizes = [self._size(item) for item in items]
         self._admit(sum(sizes), deadline_seconds)
-        request: _Request[Item, Result] = _Request(
+        request: Request[Item, Result] = Request(
             waiting=deque(zip(range(len(items)), items, sizes, strict=True)),
             results=[None] * len(items),
             done=asyncio.get_running_loop().create_future(),
@@ -126,8 +104,7 @@ class Batcher(Generic[Item, Result]):
         )
         if not items:
             return Batched([], 0.0, 0.0, 0.0)
-        self._requests.append(request)
-        self._count(request.tokens, len(items))
+        self._queue.add(request)
         self._start()
         timer = self._time(request, deadline_seconds)
         try:
@@ -135,7 +112,7 @@ class Batcher(Generic[Item, Result]):
         finally:
             if timer is not None:
                 timer.cancel()
-            self._forget(request)
+            self._queue.forget(request)
         ended, results = time.monotonic(), [result for result in request.results if result is not None]
         return Batched(results, request.started - now, ended - request.started, request.worker_seconds)
 
@@ -151,22 +128,22 @@ class Batcher(Generic[Item, Result]):
         """How long the queue as it is will take, by the rate of the last batches; 0 until enough was read."""
         if self._tokens_read < _ENOUGH_TOKENS:
             return 0.0
-        return self._waiting_tokens * self._past_seconds / self._past_tokens
+        return self._queue.tokens * self._past_seconds / self._past_tokens
 
     def _admit(self, tokens: int, deadline_seconds: float | None) -> None:
         if self._closed:
             raise NotReady("the service is stopping; ask another one", retry_after_seconds=1)
-        if self._waiting_tokens and self._waiting_tokens + tokens > self._queue_tokens:
+        if self._queue.tokens and self._queue.tokens + tokens > self._queue_tokens:
             self._metrics.rejections.labels(self._metrics.endpoint, Overloaded.code).inc()
             raise Overloaded(
-                f"{self._waiting_tokens} tokens wait already and {self._queue_tokens} may; try again after the time"
+                f"{self._queue.tokens} tokens wait already and {self._queue_tokens} may; try again after the time"
                 " that Retry-After says",
                 retry_after_seconds=self.wait_seconds,
             )
         if deadline_seconds is not None and self.wait_seconds > deadline_seconds:
             raise self._late(deadline_seconds)
 
-    def _time(self, request: _Request[Item, Result], deadline_seconds: float | None) -> asyncio.TimerHandle | None:
+    def _time(self, request: Request[Item, Result], deadline_seconds: float | None) -> asyncio.TimerHandle | None:
         """Have a request fail that has not begun when its time is over."""
         if deadline_seconds is None:
             return None
@@ -174,7 +151,7 @@ class Batcher(Generic[Item, Result]):
         def expire() -> None:
             if not request.started and not request.done.done():
                 request.done.set_exception(self._late(deadline_seconds))
-                self._forget(request)
+                self._queue.forget(request)
 
         return asyncio.get_running_loop().call_later(deadline_seconds, expire)
 
@@ -186,26 +163,12 @@ class Batcher(Generic[Item, Result]):
             retry_after_seconds=self.wait_seconds,
         )
 
-    def _count(self, tokens: int, items: int) -> None:
-        self._waiting_tokens += tokens
-        self._waiting_items += items
-        self._metrics.queue_depth.labels(self._metrics.endpoint).set(self._waiting_items)
-
-    def _forget(self, request: _Request[Item, Result]) -> None:
-        """Take what still waits of a request out of the queue."""
-        if request.waiting:
-            self._count(-request.tokens, -len(request.waiting))
-            request.waiting.clear()
-            self._requests.remove(request)
-            if request.done.cancelled():
-                self._metrics.rejections.labels(self._metrics.endpoint, "client_gone").inc()
-
     def _start(self) -> None:
         """Let idle workers take what waits."""
-        while self._requests and len(self._running) < self._workers:
+        while self._queue.requests and len(self._running) < self._workers:
             batch = self._take()
             if batch.rows:
-                alone = not self._running and not self._requests
+                alone = not self._running and not self._queue.requests
                 task = asyncio.create_task(self._run(batch, self._workers if alone else 1))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
@@ -214,33 +177,15 @@ class Batcher(Generic[Item, Result]):
         self._running.discard(task)
         self._start()
 
-    def _take(self) -> _Batch[Item, Result]:
-        """One item of each request in turn, up to the budget and to a fair share of what waits."""
-        share = -(-self._waiting_tokens // self._workers)
-        budget = min(self._batch_tokens, max(_SMALLEST_SHARE, share))
-        if self._waiting_tokens <= self._batch_tokens and not self._running and len(self._requests) == 1:
-            budget = self._waiting_tokens  # nobody else is there: one batch by all threads
-        batch: _Batch[Item, Result] = _Batch()
-        now = time.monotonic()
-        while self._requests:
-            request = self._requests[0]
-            position, item, tokens = request.waiting[0]
-            if batch.rows and batch.tokens + tokens > budget:
-                break
-            request.waiting.popleft()
-            request.tokens -= tokens
-            self._count(-tokens, -1)
-            self._requests.popleft()
-            if request.waiting:
-                self._requests.append(request)
-            if not request.started:
-                request.started = now
-                self._metrics.queue_wait_seconds.labels(self._metrics.endpoint).observe(now - request.arrived)
-            batch.rows.append((request, position, item, tokens))
-            batch.tokens += tokens
-        return batch
+    def _take(self) -> Batch[Item, Result]:
+        """A batch up to the budget and to a fair share of what waits."""
+        waiting = self._queue.tokens
+        budget = min(self._batch_tokens, max(_SMALLEST_SHARE, -(-waiting // self._workers)))
+        if waiting <= self._batch_tokens and not self._running and len(self._queue.requests) == 1:
+            budget = waiting  # nobody else is there: one batch by all threads
+        return self._queue.take(budget)
 
-    async def _run(self, batch: _Batch[Item, Result], threads: int) -> None:
+    async def _run(self, batch: Batch[Item, Result], threads: int) -> None:
         """Run a batch; where it fails, each request's part of it alone, so that one does not spoil the others."""
         try:
             await self._forward(batch, threads)
@@ -251,13 +196,13 @@ class Batcher(Generic[Item, Result]):
                 return
             for request in requests:
                 rows = [row for row in batch.rows if row[0] is request]
-                part: _Batch[Item, Result] = _Batch(rows, sum(row[3] for row in rows))
+                part: Batch[Item, Result] = Batch(rows, sum(row[3] for row in rows))
                 try:
                     await self._forward(part, threads)
                 except Exception as fault:  # noqa: BLE001 - as above
                     self._fail(part, fault)
 
-    async def _forward(self, batch: _Batch[Item, Result], threads: int) -> None:
+    async def _forward(self, batch: Batch[Item, Result], threads: int) -> None:
         loop, items = asyncio.get_running_loop(), [row[2] for row in batch.rows]
         started = time.monotonic()
         results = await loop.run_in_executor(self._executor, self._work, items, threads)
@@ -271,7 +216,7 @@ class Batcher(Generic[Item, Result]):
             if not request.missing and not request.done.done():
                 request.done.set_result(None)
 
-    def _measure(self, batch: _Batch[Item, Result], seconds: float, share: float) -> None:
+    def _measure(self, batch: Batch[Item, Result], seconds: float, share: float) -> None:
         metrics = self._metrics
         metrics.inference_seconds.labels(metrics.endpoint).observe(seconds)
         metrics.batch_size.labels(metrics.endpoint).observe(len(batch.rows))
@@ -280,7 +225,7 @@ class Batcher(Generic[Item, Result]):
         self._past_tokens = _MEMORY * self._past_tokens + batch.tokens
         self._past_seconds = _MEMORY * self._past_seconds + share
 
-    def _fail(self, batch: _Batch[Item, Result], error: Exception) -> None:
+    def _fail(self, batch: Batch[Item, Result], error: Exception) -> None:
         if not isinstance(error, (Refusal, RetrievalError)):
             _logger.error("the model failed", exc_info=error)
         fault = error if isinstance(error, Refusal) else ModelFault("the model failed on this request; it was logged")

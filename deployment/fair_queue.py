@@ -1,0 +1,107 @@
+"""What waits for a model: items of many requests, of which one after another gives one to the next batch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from monitoring.metrics import EndpointMetrics
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class Request(Generic[Item, Result]):
+    """Items of one caller on their way through the queue.
+
+    Attributes:
+        waiting: Position, item and tokens of each item that still waits.
+        results: By position; None where there is none yet.
+        done: Set when the last result is there, or when the request failed.
+        arrived: Monotonic seconds.
+        missing: Results that are not there yet.
+        tokens: That still wait.
+        started: When its first item was taken, monotonic seconds; 0 before.
+        worker_seconds: Its share of the forwards so far.
+    """
+
+    waiting: deque[tuple[int, Item, int]]
+    results: list[Result | None]
+    done: asyncio.Future[None]
+    arrived: float
+    missing: int
+    tokens: int
+    started: float = 0.0
+    worker_seconds: float = 0.0
+
+
+@dataclass
+class Batch(Generic[Item, Result]):
+    """Items that go through the model together.
+
+    Attributes:
+        rows: Request, position in it, item and tokens of each.
+        tokens: Of all.
+    """
+
+    rows: list[tuple[Request[Item, Result], int, Item, int]] = field(default_factory=list)
+    tokens: int = 0
+
+
+class FairQueue(Generic[Item, Result]):
+    """Requests in the order in which they are served next.
+
+    Attributes:
+        requests: That have waiting items.
+        tokens: That wait.
+    """
+
+    def __init__(self, metrics: EndpointMetrics) -> None:
+        """Start empty; depth, waits and clients that left are counted in ``metrics``."""
+        self.requests: deque[Request[Item, Result]] = deque()
+        self.tokens, self._items, self._metrics = 0, 0, metrics
+
+    def add(self, request: Request[Item, Result]) -> None:
+        """Let a request wait behind the others."""
+        self.requests.append(request)
+        self._count(request.tokens, len(request.waiting))
+
+    def forget(self, request: Request[Item, Result]) -> None:
+        """Take what still waits of a request out of the queue."""
+        if request.waiting:
+            self._count(-request.tokens, -len(request.waiting))
+            request.waiting.clear()
+            self.requests.remove(request)
+            if request.done.cancelled():
+                self._metrics.rejections.labels(self._metrics.endpoint, "client_gone").inc()
+
+    def take(self, budget: int) -> Batch[Item, Result]:
+        """One item of each request in turn, up to ``budget`` tokens; a longer item comes alone."""
+        batch: Batch[Item, Result] = Batch()
+        now = time.monotonic()
+        while self.requests:
+            request = self.requests[0]
+            position, item, tokens = request.waiting[0]
+            if batch.rows and batch.tokens + tokens > budget:
+                break
+            request.waiting.popleft()
+            request.tokens -= tokens
+            self._count(-tokens, -1)
+            self.requests.popleft()
+            if request.waiting:
+                self.requests.append(request)
+            if not request.started:
+                request.started = now
+                self._metrics.queue_wait_seconds.labels(self._metrics.endpoint).observe(now - request.arrived)
+            batch.rows.append((request, position, item, tokens))
+            batch.tokens += tokens
+        return batch
+
+    def _count(self, tokens: int, items: int) -> None:
+        self.tokens += tokens
+        self._items += items
+        self._metrics.queue_depth.labels(self._metrics.endpoint).set(self._items)
