@@ -67,6 +67,7 @@ def test_a_bad_row_names_file_and_row_without_a_traceback(trained: Project) -> N
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow  # a training, killed and started again; unit tests prove the same bits
 def test_an_interrupted_training_goes_on_from_its_checkpoint(trained: Project) -> None:
     longer = ("--set", "bi_encoder.training.max_steps=400", "--set", "bi_encoder.training.epochs=50")
     arguments = ("--pipeline", "training", "--config", "configs/smoke.yaml", *longer)
