@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.s3.client import S3, split_uri
 
-PART_BYTES = 16 << 20
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PART_BYTES = 8 << 20
 """Size of a part or range; S3 asks for at least 5 MiB and at most 10,000 parts of one object."""
 _MOST_PARTS = 10_000
-_THREADS = 4
+_THREADS = 8
+_AHEAD = _THREADS + 2
+"""Parts that are on their way or wait to be written, at most."""
 _LOST = ("NoSuchUpload", "InvalidPart")
 """What a server says that forgot an upload when it fell over."""
 
@@ -98,11 +104,10 @@ def get_file(s3: S3, uri: str, path: Path, size: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > size:
         path.unlink()
-    with path.open("ab") as out, ThreadPoolExecutor(_THREADS) as pool:
+    with path.open("ab") as out:
         spans = [(first, min(PART_BYTES, size - first)) for first in range(out.tell(), size, PART_BYTES)]
-        for window in _windows(spans):
-            for block in pool.map(lambda span: get_bytes(s3, uri, *span), window):
-                out.write(block)
+        for block in _in_order(lambda span: get_bytes(s3, uri, *span), spans):
+            out.write(block)
 
 
 def sizes_below(s3: S3, uri: str) -> dict[str, int]:
@@ -145,10 +150,7 @@ def _put_parts(s3: S3, path: Path, size: int, uri: str) -> None:
         return {"ETag": sent["ETag"], "PartNumber": number}
 
     try:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            numbers = range(1, -(-size // part_bytes) + 1)
-            parts = [part for window in _windows(numbers) for part in pool.map(send, window)]
-        done = {"Parts": parts}
+        done = {"Parts": list(_in_order(send, range(1, -(-size // part_bytes) + 1)))}
         s3.patiently(uri, lambda: s3.client.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=done))
     except BaseException:
         _forget(s3, place, upload)
@@ -165,8 +167,14 @@ def _forget(s3: S3, place: Mapping[str, str], upload: str) -> None:
         return
 
 
-def _windows(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """As many items as there are threads at a time, so that no more parts than that are in memory."""
-    rest = iter(items)
-    while window := list(islice(rest, _THREADS)):
-        yield window
+def _in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Results in the order of the items, a few of which are worked on at a time: memory does not grow with the file."""
+    rest, pool = iter(items), ThreadPoolExecutor(_THREADS)
+    try:
+        pending = deque(pool.submit(work, item) for item in islice(rest, _AHEAD))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(work, item) for item in islice(rest, 1))
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
