@@ -106,9 +106,13 @@ def _write(path: Path, schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) 
 
 
 def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pool would keep tens of megabytes in a service
     try:
-        table = pq.read_table(path, schema=schema)
+        table = pq.read_table(path, schema=schema, use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise ArtifactError(f"{path}: not a dataset of this version ({error}); write the dataset again") from error
+    finally:
+        pa.set_memory_pool(before)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
