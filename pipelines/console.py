@@ -9,6 +9,8 @@ import sys
 from retrieval.errors import RetrievalError
 
 _SHOWN = ("Step ", "Using cached", "All steps", "Pipeline run has")
+_TRANSPORTS = ("aiobotocore", "aiohttp", "botocore", "requests", "urllib3")
+"""Whose errors say in their message all there is to know: a server is away or refuses."""
 _CHATTY = ("alembic", "mlflow", "matplotlib", "httpx", "git", "bm25s")
 
 
@@ -27,6 +29,8 @@ def quiet() -> None:
 def _wanted(record: logging.LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info[1], RetrievalError | KeyboardInterrupt):
         return False
+    if record.exc_info and type(record.exc_info[1]).__module__.partition(".")[0] in _TRANSPORTS:
+        record.exc_info = record.exc_text = None
     package = record.name.partition(".")[0]
     if record.levelno < logging.WARNING and package == "zenml":
         return record.getMessage().startswith(_SHOWN)

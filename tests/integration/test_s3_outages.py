@@ -44,7 +44,7 @@ def test_an_upload_goes_on_when_the_server_comes_back(
 ) -> None:
     fragile.kill()
     fragile.start(BUCKET)
-    source, s3 = made(tmp_path / "source", 4.5), fragile.client(patience_seconds=120)
+    source, s3 = made(tmp_path / "source", 14.5), fragile.client(patience_seconds=120)
     struck = kill_after_parts(fragile, s3, monkeypatch, parts=2)
     upload = threading.Thread(target=upload_folder, args=(s3, source, f"s3://{BUCKET}/outage"))
     upload.start()
@@ -66,7 +66,7 @@ def test_a_server_that_stays_away_gives_one_clear_error_and_nothing_loadable(
     with monkeypatch.context() as patched:
         kill_after_parts(fragile, s3, patched, parts=2)
         with pytest.raises(StorageError, match=r"weights\.bin: http://127\.0\.0\.1:\d+ cannot be reached after 3 s"):
-            upload_folder(s3, made(tmp_path / "source", 4.5), uri)
+            upload_folder(s3, made(tmp_path / "source", 14.5), uri)
     fragile.start(BUCKET)
     with pytest.raises(ArtifactError, match=r"no manifest\.json"):
         pull_folder(fragile.client(), uri, tmp_path / "target")
