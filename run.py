@@ -65,9 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except Exception as error:
-        if LOCKED not in str(error):
+        known = _known(error)
+        if known is None:
             raise
-        print(f"error: {_locked()}", file=sys.stderr)
+        print(f"error: {known}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted; type the same command again to go on where it stopped", file=sys.stderr)
@@ -117,6 +118,13 @@ def _run(arguments: argparse.Namespace) -> int:
         print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(), *outcome.following])]))
     logging.shutdown()
     return int(outcome.code)
+
+
+def _known(error: Exception) -> RetrievalError | None:
+    """An error of ZenML's own work in words for people; None where it is none that is known."""
+    from stacks.connection import refused_by_s3
+
+    return _locked() if LOCKED in str(error) else refused_by_s3(error)
 
 
 def _locked() -> StoreError:

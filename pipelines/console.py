@@ -7,6 +7,7 @@ import os
 import sys
 
 from retrieval.errors import RetrievalError
+from retrieval.s3.client import of_client
 
 _SHOWN = ("Step ", "Using cached", "All steps", "Pipeline run has")
 _TRANSPORTS = ("aiobotocore", "aiohttp", "botocore", "requests", "urllib3")
@@ -27,7 +28,8 @@ def quiet() -> None:
 
 
 def _wanted(record: logging.LogRecord) -> bool:
-    if record.exc_info and isinstance(record.exc_info[1], RetrievalError | KeyboardInterrupt):
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, RetrievalError | KeyboardInterrupt) or (error is not None and of_client(error)):
         return False
     if record.exc_info and type(record.exc_info[1]).__module__.partition(".")[0] in _TRANSPORTS:
         record.exc_info = record.exc_text = None

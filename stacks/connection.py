@@ -10,8 +10,16 @@ from zenml.client import Client
 from zenml.enums import StackComponentType
 from zenml.stack import StackComponent
 
-from retrieval.errors import ConfigError
-from retrieval.s3.client import DEFAULT_REGION, S3, S3Settings, connect, patience_seconds, settings_from_environment
+from retrieval.errors import ConfigError, StorageError
+from retrieval.s3.client import (
+    DEFAULT_REGION,
+    S3,
+    S3Settings,
+    connect,
+    of_client,
+    patience_seconds,
+    settings_from_environment,
+)
 
 S3_STORE = "s3_store"
 """Name of the artifact store that the stack `s3` registers."""
@@ -32,6 +40,19 @@ def s3_of(store: BaseArtifactStore) -> S3 | None:
         patience_seconds=patience_seconds(),
     )
     return connect(settings)
+
+
+def refused_by_s3(error: Exception) -> StorageError | None:
+    """What ended ZenML's own request to the active stack's S3 store; None where the error is another one.
+
+    Requests of this project wait for a server that is away and explain themselves; those of ZenML, such as whether an
+    artifact is there already, do neither.
+    """
+    if not of_client(error):
+        return None
+    store = Client().active_stack.artifact_store
+    s3 = s3_of(store)
+    return s3.explained(store.path, error) if s3 is not None else None
 
 
 def bucket_of(store: BaseArtifactStore) -> str:

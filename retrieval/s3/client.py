@@ -112,12 +112,19 @@ class S3:
                 return action()
             except (botocore.BotoCoreError, botocore.ClientError, urllib3.exceptions.HTTPError) as error:
                 if not _passing(error) or time.monotonic() + pause > deadline:
-                    raise self.explained(uri, error) from error
+                    waited = f" after {self.settings.patience_seconds:g} s of retries"
+                    raise self.explained(uri, error, waited) from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def explained(self, uri: str, error: Exception) -> StorageError:
-        """An error of boto3 in words that say what to do next; never with credentials."""
+    def explained(self, uri: str, error: Exception, waited: str = "") -> StorageError:
+        """An error of boto3 in words that say what to do next; never with credentials.
+
+        Args:
+            uri: What was read or written.
+            error: Of the request.
+            waited: How long the server was waited for, if it was.
+        """
         where, bucket = self.settings.endpoint_url or "AWS", split_uri(uri)[0]
         code = code_of(error)
         if code in _REFUSED:
@@ -128,17 +135,16 @@ class S3:
             return StorageError(f"{uri}: {where} has no bucket {bucket}; {make}", code)
         if code in {"NoSuchKey", "404"}:
             return StorageError(f"{uri}: no such object at {where}; it was never written, or was removed", code)
-        waited = f"after {self.settings.patience_seconds:g} s of retries"
         if code and not _passing(error):
             detail = error.response.get("Error", {}).get("Message", "")  # type: ignore[attr-defined]
             return StorageError(f"{uri}: {where} refuses the request: {code}: {detail}", code)
         if code:
             return StorageError(
-                f"{uri}: {where} answers {code} {waited}; see the server's log (is its disk full?)", code, away=True
+                f"{uri}: {where} answers {code}{waited}; see the server's log (is its disk full?)", code, away=True
             )
         name = type(error).__name__
         return StorageError(
-            f"{uri}: {where} cannot be reached {waited} ({name}); start it, then run again", name, away=True
+            f"{uri}: {where} cannot be reached{waited} ({name}); start it, then run again", name, away=True
         )
 
 
@@ -172,6 +178,11 @@ def _client(settings: S3Settings) -> Any:  # noqa: ANN401 - boto3 makes its clas
         aws_session_token=settings.session_token,
         config=config,
     )
+
+
+def of_client(error: BaseException) -> bool:
+    """Whether an error is one of an S3 client, whether or not one is installed."""
+    return type(error).__module__.partition(".")[0] == "botocore"
 
 
 def code_of(error: Exception) -> str:
