@@ -10,8 +10,6 @@ from retrieval.errors import RetrievalError
 from retrieval.s3.client import of_client
 
 _SHOWN = ("Step ", "Using cached", "All steps", "Pipeline run has")
-_TRANSPORTS = ("aiobotocore", "aiohttp", "botocore", "requests", "urllib3")
-"""Whose errors say in their message all there is to know: a server is away or refuses."""
 _CHATTY = ("alembic", "mlflow", "matplotlib", "httpx", "git", "bm25s")
 
 
@@ -31,8 +29,6 @@ def _wanted(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, RetrievalError | KeyboardInterrupt) or (error is not None and of_client(error)):
         return False
-    if record.exc_info and type(record.exc_info[1]).__module__.partition(".")[0] in _TRANSPORTS:
-        record.exc_info = record.exc_text = None
     package = record.name.partition(".")[0]
     if record.levelno < logging.WARNING and package == "zenml":
         return record.getMessage().startswith(_SHOWN)

@@ -19,13 +19,8 @@ def said(error: Exception) -> logging.LogRecord:
         return logging.LogRecord("zenml.steps", logging.ERROR, __file__, 1, "Step failed.", (), sys.exc_info())
 
 
-def test_a_server_that_is_away_is_told_without_a_traceback() -> None:
-    record = said(EndpointConnectionError(endpoint_url="http://localhost:1"))
-    assert _wanted(record)
-    assert logging.Formatter().format(record) == "Step failed."
-
-
-def test_an_error_of_ours_is_told_at_the_end_and_not_before() -> None:
+def test_what_one_line_tells_at_the_end_is_not_told_before() -> None:
+    assert not _wanted(said(EndpointConnectionError(endpoint_url="http://localhost:1")))
     assert not _wanted(said(StorageError("s3://bucket: away")))
 
 
