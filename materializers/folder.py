@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,8 +22,8 @@ from materializers.page import page
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST
 from retrieval.s3.client import S3
-from retrieval.s3.folders import download_folder, upload_folder
-from retrieval.s3.objects import put_bytes
+from retrieval.s3.folders import download_folder, upload_folder, upload_memory
+from retrieval.s3.objects import Buffer, put_bytes
 from stacks.connection import s3_of
 
 CONTENT = "content"
@@ -51,12 +51,16 @@ class FolderMaterializer(BaseMaterializer):
         """A self-contained page without scripts; by default the facts as a table."""
         return page(type(data).__name__, self.describe(data))
 
+    def in_memory(self, data: Any) -> Mapping[str, Sequence[Buffer]] | None:  # noqa: ANN401
+        """The folder's files where they lie in memory as they are written; an S3 store takes them from there."""
+        return None
+
     def hash_content(self, data: Any, folder: Path) -> str:  # noqa: ANN401
         """Hash of what the object means; by default of all its files."""
         return manifest_hash(folder)
 
     def save(self, data: Any) -> None:  # noqa: ANN401
-        """Write the folder, straight into a local store or by way of a temporary one into a remote store.
+        """Write the folder: straight into a local store, into a remote one from memory or by way of a temporary folder.
 
         Raises:
             ArtifactError: If the disk is full.
@@ -65,6 +69,10 @@ class FolderMaterializer(BaseMaterializer):
         with self._disk_errors("written"):
             if self._is_local:
                 self._write_and_hash(data, Path(self.uri) / CONTENT)
+                return
+            s3, files = self._s3, self.in_memory(data)
+            if s3 is not None and files is not None:
+                self._content_hash = listing_hash(upload_memory(s3, files, self._content_uri))
                 return
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / CONTENT
@@ -178,4 +186,13 @@ def manifest_hash(folder: Path, skip: tuple[str, ...] = ()) -> str:
     """
     files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     kept = {name: digest for name, digest in files.items() if not set(Path(name).parts) & {*skip, MANIFEST}}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return listing_hash(kept)
+
+
+def listing_hash(files: Mapping[str, str]) -> str:
+    """One SHA-256 over what a manifest lists.
+
+    Args:
+        files: SHA-256 by name.
+    """
+    return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()

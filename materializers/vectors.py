@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from zenml.enums import ArtifactType
 from zenml.metadata.metadata_types import MetadataType
 
 from materializers.folder import FolderMaterializer
 from materializers.page import histogram, page
 from retrieval.folders import verify_folder, write_folder
+from retrieval.s3.objects import Buffer
 from retrieval.search.embedding import CorpusVectors
 
 _PAIRS = 20_000
@@ -26,14 +30,21 @@ class VectorsMaterializer(FolderMaterializer):
     def write(self, data: CorpusVectors, folder: Path) -> None:
         """Write both matrices."""
         with write_folder(folder) as staging:
-            np.save(staging / "passages.npy", data.passages)
-            np.save(staging / "titles.npy", data.titles)
+            for name, buffers in self.in_memory(data).items():
+                with (staging / name).open("wb") as stream:
+                    stream.writelines(buffers)
+
+    def in_memory(self, data: CorpusVectors) -> dict[str, Sequence[Buffer]]:
+        """Both matrices as .npy files."""
+        return {"passages.npy": _npy(data.passages), "titles.npy": _npy(data.titles)}
 
     def read(self, folder: Path) -> CorpusVectors:
-        """Read both matrices."""
+        """Both matrices, mapped from their files: the pages that are used are read, and no copy is made of them."""
         verify_folder(folder)
         names = ("passages.npy", "titles.npy")
-        return CorpusVectors(*(np.load(folder / name, allow_pickle=False) for name in names))
+        # "c": writable, as torch wants it, and never written back; as plain arrays, which keep the mapping open
+        mapped = (np.load(folder / name, mmap_mode="c", allow_pickle=False) for name in names)
+        return CorpusVectors(*(np.asarray(matrix) for matrix in mapped))
 
     def describe(self, data: CorpusVectors) -> dict[str, MetadataType]:
         """Shape and size."""
@@ -49,3 +60,10 @@ class VectorsMaterializer(FolderMaterializer):
         draw = np.random.default_rng(0).integers(len(data.passages), size=(2, min(_PAIRS, 10 * len(data.passages))))
         cosines = np.einsum("nd,nd->n", data.passages[draw[0]], data.passages[draw[1]])
         return page("Embeddings", self.describe(data), [histogram(cosines.tolist(), "cosine of random passage pairs")])
+
+
+def _npy(matrix: NDArray[np.float32]) -> tuple[Buffer, Buffer]:
+    """Header and values of a matrix as ``numpy.save`` writes them."""
+    matrix, header = np.ascontiguousarray(matrix), io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(matrix))
+    return header.getvalue(), matrix.reshape(-1).view(np.uint8).data

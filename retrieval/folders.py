@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,9 +37,17 @@ def write_manifest(folder: Path) -> dict[str, str]:
         SHA-256 by relative POSIX path.
     """
     files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in _files_below(folder)}
-    text = json.dumps({"files": files}, indent=2, sort_keys=True)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(manifest_text(files), encoding="utf-8")
     return files
+
+
+def manifest_text(files: Mapping[str, str]) -> str:
+    """What a manifest that lists these files says.
+
+    Args:
+        files: SHA-256 by relative POSIX path.
+    """
+    return json.dumps({"files": dict(files)}, indent=2, sort_keys=True) + "\n"
 
 
 def content_hash(folder: Path) -> str:
@@ -93,6 +101,9 @@ def write_file(target: Path) -> Iterator[Path]:
 
 
 def _sync(folder: Path) -> None:
+    """Wait until the disk has a folder's files; not for temporary ones, which nobody looks for after a crash."""
+    if folder.is_relative_to(tempfile.gettempdir()):
+        return
     for path in [*_files_below(folder), folder / MANIFEST]:
         with path.open("rb") as stream:
             os.fsync(stream.fileno())

@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from retrieval.errors import ArtifactError, StorageError
-from retrieval.folders import MANIFEST, replace_folder, verify_folder
+from retrieval.folders import MANIFEST, manifest_text, replace_folder, verify_folder
 from retrieval.s3.client import S3
-from retrieval.s3.objects import copy_object, get_bytes, get_file, missing_means, put_bytes, put_file, sizes_below
+from retrieval.s3.objects import (
+    Buffer,
+    copy_object,
+    get_bytes,
+    get_file,
+    missing_means,
+    put_bytes,
+    put_file,
+    put_memory,
+    sizes_below,
+)
 
 
 def upload_folder(s3: S3, folder: Path, uri: str) -> None:
@@ -25,6 +37,30 @@ def upload_folder(s3: S3, folder: Path, uri: str) -> None:
         put_file(s3, folder / name, f"{uri}/{name}")
     _check_sizes(s3, uri, sizes)
     put_bytes(s3, (folder / MANIFEST).read_bytes(), f"{uri}/{MANIFEST}", "application/json")
+
+
+def upload_memory(s3: S3, files: Mapping[str, Sequence[Buffer]], uri: str) -> dict[str, str]:
+    """Write a folder whose files lie in memory; hashing goes on beside sending, the manifest comes last.
+
+    Args:
+        s3: Where to.
+        files: Buffers of each file, one after another, by name.
+        uri: The folder.
+
+    Returns:
+        SHA-256 by name.
+
+    Raises:
+        StorageError: If the store stays away or refuses; without its manifest what was sent is not loadable.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        hashes = {name: beside.submit(_sha256, buffers) for name, buffers in files.items()}
+        for name, buffers in files.items():
+            put_memory(s3, buffers, f"{uri}/{name}")
+        listed = {name: digest.result() for name, digest in hashes.items()}
+    _check_sizes(s3, uri, {name: sum(map(len, buffers)) for name, buffers in files.items()})
+    put_bytes(s3, manifest_text(listed).encode(), f"{uri}/{MANIFEST}", "application/json")
+    return listed
 
 
 def copy_folder(s3: S3, source: str, target: str) -> None:
@@ -127,6 +163,13 @@ def _is_copy(target: Path, manifest: bytes) -> bool:
     except ArtifactError:
         return False
     return there.read_bytes() == manifest
+
+
+def _sha256(buffers: Sequence[Buffer]) -> str:
+    digest = hashlib.sha256()
+    for buffer in buffers:
+        digest.update(buffer)
+    return digest.hexdigest()
 
 
 def _check_sizes(s3: S3, uri: str, expected: dict[str, int]) -> None:

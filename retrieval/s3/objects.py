@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.s3.client import S3, split_uri
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Buffer: TypeAlias = "bytes | memoryview[int]"
+"""Bytes in memory; a view has one dimension of single bytes."""
+Read = Callable[[int, int], bytes]
+"""What is to be written, from a first byte on and so many of them."""
 
 PART_BYTES = 8 << 20
 """Size of a part or range; S3 asks for at least 5 MiB and at most 10,000 parts of one object."""
@@ -23,6 +27,8 @@ _MOST_PARTS = 10_000
 _THREADS = 8
 _AHEAD = _THREADS + 2
 """Parts that are on their way or wait to be written, at most."""
+_PIECE_BYTES = 256 << 10
+"""What is read of a range at a time; blocks of 8 MiB would be fresh memory each, which costs more than the copy."""
 _LOST = ("NoSuchUpload", "InvalidPart")
 """What a server says that forgot an upload when it fell over."""
 
@@ -33,11 +39,20 @@ def put_bytes(s3: S3, content: bytes, uri: str, content_type: str = "application
     s3.patiently(uri, lambda: s3.client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type))
 
 
-def get_bytes(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
-    """Read an object, or ``length`` bytes of it from ``first`` on."""
+def get_bytes(s3: S3, uri: str) -> bytes:
+    """Read an object whole."""
+    return b"".join(get_pieces(s3, uri))
+
+
+def get_pieces(s3: S3, uri: str, first: int = 0, length: int | None = None) -> list[bytes]:
+    """An object, or ``length`` bytes of it from ``first`` on."""
     bucket, key = split_uri(uri)
     span = {} if length is None else {"Range": f"bytes={first}-{first + length - 1}"}
-    return s3.patiently(uri, lambda: bytes(s3.client.get_object(Bucket=bucket, Key=key, **span)["Body"].read()))
+
+    def read() -> list[bytes]:
+        return list(s3.client.get_object(Bucket=bucket, Key=key, **span)["Body"].iter_chunks(_PIECE_BYTES))
+
+    return s3.patiently(uri, read)
 
 
 @contextmanager
@@ -80,16 +95,22 @@ def get_json(s3: S3, uri: str) -> dict[str, Any]:
 
 def put_file(s3: S3, path: Path, uri: str) -> None:
     """Write a file, a large one in parallel parts; each part is sent again by itself when the server was away."""
-    size = path.stat().st_size
-    if size <= PART_BYTES:
-        put_bytes(s3, path.read_bytes(), uri)
-        return
-    try:
-        _put_parts(s3, path, size, uri)
-    except StorageError as error:
-        if error.code not in _LOST:
-            raise
-        _put_parts(s3, path, size, uri)
+
+    def read(first: int, length: int) -> bytes:
+        with path.open("rb") as stream:
+            stream.seek(first)
+            return stream.read(length)
+
+    _put(s3, read, path.stat().st_size, uri)
+
+
+def put_memory(s3: S3, buffers: Sequence[Buffer], uri: str) -> None:
+    """Write buffers, one after another, as one object; no file and no second copy of them is made on the way."""
+
+    def read(first: int, length: int) -> bytes:
+        return b"".join(_cut(buffers, first, length))
+
+    _put(s3, read, sum(map(len, buffers)), uri)
 
 
 def get_file(s3: S3, uri: str, path: Path, size: int) -> None:
@@ -106,8 +127,8 @@ def get_file(s3: S3, uri: str, path: Path, size: int) -> None:
         path.unlink()
     with path.open("ab") as out:
         spans = [(first, min(PART_BYTES, size - first)) for first in range(out.tell(), size, PART_BYTES)]
-        for block in _in_order(lambda span: get_bytes(s3, uri, *span), spans):
-            out.write(block)
+        for pieces in _in_order(lambda span: get_pieces(s3, uri, *span), spans):
+            out.writelines(pieces)
 
 
 def sizes_below(s3: S3, uri: str) -> dict[str, int]:
@@ -136,16 +157,34 @@ def copy_object(s3: S3, source: str, target: str) -> None:
     s3.patiently(source, lambda: s3.client.copy({"Bucket": from_bucket, "Key": from_key}, bucket, key))
 
 
-def _put_parts(s3: S3, path: Path, size: int, uri: str) -> None:
+def _put(s3: S3, read: Read, size: int, uri: str) -> None:
+    if size <= PART_BYTES:
+        put_bytes(s3, read(0, size), uri)
+        return
+    try:
+        _put_parts(s3, read, size, uri)
+    except StorageError as error:
+        if error.code not in _LOST:
+            raise
+        _put_parts(s3, read, size, uri)
+
+
+def _cut(buffers: Sequence[Buffer], first: int, length: int) -> Iterator[Buffer]:
+    """Bytes ``first`` to ``first + length`` of buffers that follow one another."""
+    for buffer in buffers:
+        if piece := buffer[first : first + length]:
+            yield piece
+        first, length = max(0, first - len(buffer)), length - len(piece)
+
+
+def _put_parts(s3: S3, read: Read, size: int, uri: str) -> None:
     bucket, key = split_uri(uri)
     place = {"Bucket": bucket, "Key": key}
     part_bytes = max(PART_BYTES, -(-size // _MOST_PARTS))
     upload = s3.patiently(uri, lambda: s3.client.create_multipart_upload(**place))["UploadId"]
 
     def send(number: int) -> dict[str, object]:
-        with path.open("rb") as stream:
-            stream.seek((number - 1) * part_bytes)
-            body = stream.read(part_bytes)
+        body = read((number - 1) * part_bytes, part_bytes)
         sent = s3.patiently(uri, lambda: s3.client.upload_part(**place, UploadId=upload, PartNumber=number, Body=body))
         return {"ETag": sent["ETag"], "PartNumber": number}
 

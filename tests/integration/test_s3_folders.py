@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from retrieval.errors import ArtifactError, StorageError
 from retrieval.folders import MANIFEST, verify_folder
 from retrieval.s3 import objects
 from retrieval.s3.client import S3
-from retrieval.s3.folders import copy_folder, download_folder, pull_folder, upload_folder
+from retrieval.s3.folders import copy_folder, download_folder, pull_folder, upload_folder, upload_memory
 from retrieval.s3.objects import get_bytes, get_json, put_bytes, put_file, put_json, sizes_below
 from retrieval.s3.published import latest, publish
 from tests.model_folder import PART_BYTES, contents, made
@@ -40,13 +42,28 @@ def test_a_pulled_folder_is_the_uploaded_one_and_a_second_pull_fetches_nothing(s
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_folder_sent_from_memory_is_the_one_that_would_have_been_written(s3: S3, tmp_path: Path) -> None:
+    source = made(tmp_path / "source")
+    files = {name: content for name, content in contents(source).items() if name != MANIFEST}
+    # buffers that end inside a part, at its end and nowhere near
+    cuts = {name: (0, 3, PART_BYTES, PART_BYTES, 2 * PART_BYTES + 7, len(content)) for name, content in files.items()}
+    buffers = {
+        name: [memoryview(content)[first:last] for first, last in pairwise(cuts[name])]
+        for name, content in files.items()
+    }
+    listed = upload_memory(s3, buffers, f"s3://{BUCKET}/memory")
+    assert pull_folder(s3, f"s3://{BUCKET}/memory", tmp_path / "target") is True
+    assert contents(tmp_path / "target") == contents(source)
+    assert listed == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
 def test_a_pull_that_was_cut_off_fetches_only_the_rest(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, uri = made(tmp_path / "source"), f"s3://{BUCKET}/resumed"
     upload_folder(s3, source, uri)
     asked: list[int] = []
-    real = objects.get_bytes
+    real = objects.get_pieces
 
-    def cut_off(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
+    def cut_off(s3: S3, uri: str, first: int = 0, length: int | None = None) -> list[bytes]:
         if uri.endswith("weights.bin"):
             asked.append(first)
             if first >= PART_BYTES:
@@ -54,17 +71,17 @@ def test_a_pull_that_was_cut_off_fetches_only_the_rest(s3: S3, tmp_path: Path, m
         return real(s3, uri, first, length)
 
     monkeypatch.setattr(objects, "_THREADS", 1)
-    monkeypatch.setattr(objects, "get_bytes", cut_off)
+    monkeypatch.setattr(objects, "get_pieces", cut_off)
     with pytest.raises(KeyboardInterrupt):
         pull_folder(s3, uri, tmp_path / "target")
     assert not (tmp_path / "target").exists()
     asked.clear()
 
-    def counted(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
+    def counted(s3: S3, uri: str, first: int = 0, length: int | None = None) -> list[bytes]:
         asked.extend([first] if uri.endswith("weights.bin") else [])
         return real(s3, uri, first, length)
 
-    monkeypatch.setattr(objects, "get_bytes", counted)
+    monkeypatch.setattr(objects, "get_pieces", counted)
     pull_folder(s3, uri, tmp_path / "target")
     assert asked == [PART_BYTES, 2 * PART_BYTES]
     assert contents(tmp_path / "target") == contents(source)

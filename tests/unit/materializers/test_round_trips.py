@@ -121,6 +121,24 @@ def test_an_altered_file_is_refused(name: str, tmp_path: Path) -> None:
         kind(str(tmp_path / "uri"), Store()).load(object)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("shape", [(5, 3), (0, 3)])
+def test_matrices_are_written_as_numpy_writes_them(shape: tuple[int, int], tmp_path: Path) -> None:
+    matrix = np.asfortranarray(np.arange(np.prod(shape), dtype=np.float16).reshape(shape))
+    VectorsMaterializer(str(tmp_path), Store()).save(CorpusVectors(matrix, matrix[::2]))  # type: ignore[arg-type]
+    for name, written in (("passages", matrix), ("titles", matrix[::2])):
+        np.save(tmp_path / "numpy.npy", np.ascontiguousarray(written))
+        assert (tmp_path / "content" / f"{name}.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+def test_a_loaded_matrix_can_be_written_to_and_its_file_stays_as_it_was(tmp_path: Path) -> None:
+    materializer = VectorsMaterializer(str(tmp_path), Store())  # type: ignore[arg-type]
+    materializer.save(CorpusVectors(np.ones((4, 3), np.float32), np.ones((4, 3), np.float32)))
+    first = materializer.load(CorpusVectors)
+    assert type(first.passages) is np.ndarray
+    first.passages[:] = 0
+    assert (materializer.load(CorpusVectors).passages == 1).all()
+
+
 def test_a_training_that_only_took_longer_has_the_same_hash(tmp_path: Path) -> None:
     fast = TrainingReport(HISTORY, (0.6,), 2, 0.8, 1, 6.0)
     one, two = (TrainingReportMaterializer(str(tmp_path / name), Store()) for name in ("one", "two"))  # type: ignore[arg-type]
