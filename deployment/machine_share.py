@@ -9,7 +9,7 @@ from functools import cache
 
 _MEMORY = 0.8  # share of the past in what is known of a choice
 _TRY_EVERY = 16
-_GIVE_BACK_SECONDS = 10.0
+_GIVE_BACK_SECONDS = 2.0
 
 
 class ThreadChoice:

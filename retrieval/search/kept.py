@@ -19,6 +19,11 @@ STAGES = ("production", "staging")
 """Names that stand for whichever version is in that stage."""
 
 _POINTER, _STAGES_FILE = "latest.json", "stages.json"
+_REMEDIES = {
+    _POINTER: "delete it and name a version, or train again",
+    _STAGES_FILE: "delete it; `python -m steps.promotion.kept_stages` writes it anew",
+    FACTS: "delete the version's folder and train again",
+}
 
 
 def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str] | None = None) -> Path:
@@ -130,7 +135,7 @@ def _read_json(path: Path) -> dict[str, object]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); delete it and train again") from error
+        raise ArtifactError(f"{path}: cannot be read ({error}); {_REMEDIES[path.name]}") from error
     if not isinstance(values, dict):
-        raise ArtifactError(f"{path}: holds {type(values).__name__}, not an object; delete it and train again")
+        raise ArtifactError(f"{path}: holds {type(values).__name__}, not an object; {_REMEDIES[path.name]}")
     return values

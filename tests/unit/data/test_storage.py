@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from retrieval.data.storage import fingerprint, load_dataset, save_dataset
 from retrieval.errors import ArtifactError
+from retrieval.folders import write_manifest
 from retrieval.records import Article, Corpus, Dataset, Passage, Query
 
 DATASET = Dataset(
@@ -84,6 +86,16 @@ def test_a_truncated_file_is_named(tmp_path, name):
     path.write_bytes(path.read_bytes()[:-10])
 
     with pytest.raises(ArtifactError, match=rf"{name}\.parquet: SHA-256 \w+ but manifest\.json says"):
+        load_dataset(tmp_path / "dataset")
+
+
+@pytest.mark.parametrize("columns", [{"cid": ["1"], "number": [1]}, {"segmented_title": [1, 2]}])
+def test_a_file_of_another_version_is_refused(tmp_path, columns):
+    save_dataset(DATASET, tmp_path / "dataset")
+    pq.write_table(pa.table(columns), tmp_path / "dataset" / "titles.parquet")
+    write_manifest(tmp_path / "dataset")
+
+    with pytest.raises(ArtifactError, match=r"titles\.parquet: not a dataset of this version .* write the data"):
         load_dataset(tmp_path / "dataset")
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from deployment import bi_encoder_service, cross_encoder_service
+from deployment.bi_encoder_service import __main__ as bi_encoder
+from deployment.cross_encoder_service import __main__ as cross_encoder
+from deployment.gateway import __main__ as gateway
+from retrieval import extras
 
 
-@pytest.mark.parametrize("module", [bi_encoder_service, cross_encoder_service])
+@pytest.mark.parametrize("module", [bi_encoder, cross_encoder])
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
@@ -24,3 +30,21 @@ def test_a_mistake_in_the_settings_ends_with_one_line(module, variables, message
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+@pytest.mark.parametrize("command", [bi_encoder.main, cross_encoder.main, lambda: gateway.main([])])
+def test_a_service_typed_without_its_packages_says_which_and_how_to_get_them(command, monkeypatch, capsys):
+    monkeypatch.setitem(extras.EXTRAS, "serving", ("fastapi", "no_such_package"))
+    assert command() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "needs no_such_package, not installed here; pip install -e '.[serving]'" in line
+
+
+def test_a_service_command_imports_nothing_of_the_serving_extra_before_it_has_looked_for_it():
+    probe = (
+        "import sys; from deployment.gateway import __main__;"
+        " from deployment.bi_encoder_service import __main__; from deployment.cross_encoder_service import __main__;"
+        " sys.exit(' '.join({'fastapi', 'uvicorn', 'prometheus_client', 'httpx', 'torch'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

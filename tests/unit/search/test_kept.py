@@ -29,12 +29,19 @@ def test_a_folder_kept_without_facts_says_its_version_and_another_nothing(source
     assert facts_of(source) == {}
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"staging": ""}'])
-def test_damaged_or_empty_notes_of_stages_are_told_of(source, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"stages\.json: cannot be read .*; delete it; `python -m steps\.promotion\.kept_stages` writes it anew"),
+        ("[]", r"stages\.json: holds list, not an object; delete it; "),
+        ('{"staging": ""}', r"no version is known to be in staging"),
+    ],
+)
+def test_damaged_or_empty_notes_of_stages_are_told_of(source, tmp_path, content, message):
     root = tmp_path / "root"
     keep(source, "1", root)
     (root / "stages.json").write_text(content)
-    with pytest.raises(ArtifactError, match=r"stages\.json: |no version is known to be in staging"):
+    with pytest.raises(ArtifactError, match=message):
         kept_folder("staging", root)
     record_stages({"staging": "1"}, root)
     assert kept_folder("staging", root) == root / "1"

@@ -1,8 +1,7 @@
-"""``python -m deployment.cross_encoder_service``: scores questions and documents over HTTP."""
+"""The cross-encoder service: scores of questions and documents over HTTP."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -15,8 +14,7 @@ from deployment.loading import reranking_engine
 from deployment.payloads import LAW, OTHER_LAW, QUESTION, CrossEncoderPayload, RerankIn, texts_of
 from deployment.reranking import RerankingEngine
 from deployment.service import asked_of, called, create_app, standing_of
-from deployment.serving import run_service
-from deployment.settings import CROSS_ENCODER_PORT, ServingSettings, read_settings
+from deployment.settings import ServingSettings
 from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ConfigError
@@ -87,17 +85,3 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
     return create_app(
         NAME, _DESCRIPTION, settings, metrics, lambda: reranking_engine(settings, metrics), [router()], on_fault
     )
-
-
-def main() -> int:
-    """Serve with the settings of the environment."""
-    try:
-        settings = read_settings()
-    except ConfigError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    return run_service(make_app, settings, CROSS_ENCODER_PORT)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

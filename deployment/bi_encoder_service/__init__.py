@@ -1,0 +1,1 @@
+"""The bi-encoder as a service of its own."""

@@ -1,0 +1,17 @@
+"""``python -m deployment.bi_encoder_service``: embeds texts and finds articles over HTTP."""
+
+from __future__ import annotations
+
+import sys
+
+from deployment.service_command import serve
+from deployment.settings import BI_ENCODER_PORT
+
+
+def main() -> int:
+    """Serve with the settings of the environment; see `serve` for what is returned."""
+    return serve("deployment.bi_encoder_service", BI_ENCODER_PORT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The cross-encoder as a service of its own."""

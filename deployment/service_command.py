@@ -1,0 +1,33 @@
+"""What every service's command does before its service is imported: check the installation and the settings."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from importlib import import_module
+
+from deployment.settings import read_settings
+from retrieval.errors import ConfigError
+from retrieval.extras import need
+
+
+def serve(package: str, port: int, **choices: bool) -> int:
+    """Serve with the settings of the environment.
+
+    Args:
+        package: Of the service; its ``app.make_app`` is called.
+        port: Where it answers, unless the settings say otherwise.
+        choices: Of the command line, as ``make_app`` takes them.
+
+    Returns:
+        As `deployment.serving.run_service`; 2 also where packages are missing.
+    """
+    try:
+        need("serving", f"python -m {package}")
+        settings = read_settings()
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    from deployment.serving import run_service
+
+    return run_service(partial(import_module(f"{package}.app").make_app, **choices), settings, port)
