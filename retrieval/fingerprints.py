@@ -73,7 +73,10 @@ def _data_files(node: ast.stmt, target: Target) -> Iterator[Path]:
         name = inner.value if isinstance(inner, ast.Constant) else None
         if module is None or not isinstance(name, str) or not 0 < len(name) < _LONGEST_NAME or not name.isprintable():
             continue
-        path = (module.path.parent / name).resolve()
+        path = module.path.parent / name
+        if not path.exists():  # almost all strings: told apart before the slower resolving
+            continue
+        path = path.resolve()
         if path.is_relative_to(ROOT) and path not in module.path.parents:
             yield from [path] if path.is_file() else sorted(part for part in path.rglob("*.*") if _is_data(part))
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import (
@@ -56,6 +55,8 @@ def roc_auc(relevant: NDArray[np.floating], others: NDArray[np.floating]) -> flo
     """
     if not len(relevant) or not len(others):
         return float("nan")
+    from scipy.stats import rankdata  # takes a second to import, which a run from the cache need not spend
+
     ranks = rankdata(np.concatenate([relevant, others]))  # mean ranks for ties
     rank_sum = float(ranks[: len(relevant)].sum()) - len(relevant) * (len(relevant) + 1) / 2
     return rank_sum / (len(relevant) * len(others))
