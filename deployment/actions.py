@@ -6,12 +6,10 @@ import base64
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from deployment.embedding import Embedded, EmbeddingEngine
-from deployment.forwards import Read, Timings
 from deployment.payloads import (
     BatchEmbed,
     BatchScore,
@@ -26,10 +24,14 @@ from deployment.payloads import (
     Search,
 )
 from deployment.refusals import InvalidInput
-from deployment.reranking import RerankingEngine, Scored
 from monitoring.cost import Price
 from retrieval.models.pair import Document
 from retrieval.search.answers import Answer
+
+if TYPE_CHECKING:  # what belongs to a request is known without torch
+    from deployment.embedding import Embedded, EmbeddingEngine
+    from deployment.forwards import Read, Timings
+    from deployment.reranking import RerankingEngine, Scored
 
 BI_ENCODER, CROSS_ENCODER = "legal-bi-encoder", "legal-cross-encoder"
 BI_ENCODER_ACTIONS = ("embed", "batch_embed", "search", "v1_embeddings")

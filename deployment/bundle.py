@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retrieval.data.storage import load_dataset
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, verify_folder
-from retrieval.models.encoder import BiEncoder, load_bi_encoder
-from retrieval.models.reranker import CrossEncoder, load_cross_encoder
 from retrieval.records import Corpus
-from retrieval.runtime import Runtime
-from retrieval.search.retriever import Retriever, read_retriever
 from retrieval.search.settings import RetrieverSettings, read_settings
+
+if TYPE_CHECKING:  # a gateway in front of services opens bundles without torch; the models' methods import it
+    from retrieval.models.encoder import BiEncoder
+    from retrieval.models.reranker import CrossEncoder
+    from retrieval.runtime import Runtime
+    from retrieval.search.retriever import Retriever
 
 FACTS = "bundle.json"
 FORMAT = 1
@@ -71,6 +74,8 @@ class Bundle:
 
     def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
         """Both stages, or the first alone, ready to search."""
+        from retrieval.search.retriever import read_retriever
+
         return read_retriever(self.folder, runtime, rerank)
 
     def corpus(self) -> Corpus:
@@ -83,6 +88,8 @@ class Bundle:
 
     def bi_encoder(self) -> BiEncoder:
         """The first stage's model alone."""
+        from retrieval.models.encoder import load_bi_encoder
+
         return load_bi_encoder(self.folder / "bi-encoder")
 
     def cross_encoder(self) -> CrossEncoder:
@@ -93,6 +100,8 @@ class Bundle:
         """
         if not self.has_cross_encoder:
             raise ArtifactError(f"{self.folder}: has no cross-encoder; bundle a retriever that was trained with one")
+        from retrieval.models.reranker import load_cross_encoder
+
         return load_cross_encoder(self.folder / "cross-encoder")
 
 

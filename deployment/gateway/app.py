@@ -11,8 +11,6 @@ from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
 from deployment.answers import ERRORS, ErrorOut
 from deployment.bundle import Bundle, open_bundle
 from deployment.bundle_source import local_folder
-from deployment.embedding import EmbeddingEngine
-from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.library import Library
 from deployment.gateway.page import page_router
 from deployment.gateway.patience import PatientReranker
@@ -20,7 +18,6 @@ from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, Law
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
-from deployment.loading import bundled_reranker
 from deployment.payloads import QUESTION
 from deployment.service import called, create_app, standing_of
 from deployment.settings import ServingSettings
@@ -28,7 +25,6 @@ from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime
 
 NAME = "gateway"
 ACTIONS = ("search", "article", "laws")
@@ -48,25 +44,15 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
     """
     bundle = open_bundle(local_folder(settings.bundle, settings.cache))
     if in_process:
-        return _own(bundle, settings, metrics)
+        from deployment.gateway.in_process import own_stages  # with torch, which a gateway of services does without
+
+        return _joined(*own_stages(bundle, settings, metrics), bundle, settings, metrics)
     library = Library(bundle.corpus())
     first = RemoteFirstStage(
         settings.bi_encoder_url, settings.service_key, library.corpus, bundle.facts.index, settings.deadline_seconds
     )
     reranker = RemoteReranker(settings.cross_encoder_url, settings.service_key, settings.rerank_budget_seconds)
     return _joined(first, reranker if bundle.has_cross_encoder else None, library, bundle, settings, metrics)
-
-
-def _own(bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics) -> SearchEngine:
-    runtime = choose_runtime(settings.precision, settings.threads)
-    retriever = bundle.retriever(runtime)
-    first = OwnFirstStage(
-        EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens), settings.deadline_seconds
-    )
-    model, reranker = retriever.cross_encoder, None
-    if model is not None:
-        reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics))
-    return _joined(first, reranker, Library(retriever.corpus), bundle, settings, metrics)
 
 
 def _joined(

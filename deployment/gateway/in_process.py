@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deployment.bundle import Bundle
 from deployment.embedding import EmbeddingEngine
+from deployment.gateway.library import Library
 from deployment.gateway.payloads import Fallback
 from deployment.gateway.stages import Document, RerankFault
+from deployment.loading import bundled_reranker
 from deployment.refusals import DeadlinePassed, Overloaded, Refusal
 from deployment.reranking import RerankingEngine
+from deployment.settings import ServingSettings
+from monitoring.metrics import EndpointMetrics
+from retrieval.runtime import choose_runtime
 from retrieval.search.answers import Answer
 
 _REASONS: dict[type[Refusal], Fallback] = {Overloaded: "overloaded", DeadlinePassed: "slow"}
@@ -65,3 +71,22 @@ class OwnReranker:
     async def close(self) -> None:
         """Finish what waits."""
         await self._engine.close()
+
+
+def own_stages(
+    bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics
+) -> tuple[OwnFirstStage, OwnReranker | None, Library]:
+    """Load a bundle's models, and its law once for all of them.
+
+    Args:
+        bundle: Opened, so that its files are verified.
+        settings: Of the gateway.
+        metrics: Of the gateway.
+    """
+    runtime = choose_runtime(settings.precision, settings.threads)
+    retriever = bundle.retriever(runtime)
+    engine = EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens)
+    model, reranker = retriever.cross_encoder, None
+    if model is not None:
+        reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics))
+    return OwnFirstStage(engine, settings.deadline_seconds), reranker, Library(retriever.corpus)

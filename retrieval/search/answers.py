@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.records import Article, Corpus, Hit, Run
-from retrieval.search.dense import DenseIndex
 from retrieval.search.fusion import min_max
-from retrieval.search.rerank import candidate_passages
+
+if TYPE_CHECKING:
+    from retrieval.search.dense import DenseIndex
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def answers_of(corpus: Corpus, index: DenseIndex, stage: FirstStage, run: Run, k
     """
     hits = run.hits(0)[:k]
     rows = [corpus.row_of[hit.cid] for hit in hits]
-    passages = candidate_passages(index, stage.vectors, run, k)[0].tolist()[: len(hits)]  # padding lies at the end
+    passages = index.best_passages(stage.vectors, run.rows[:, :k])[0].tolist()[: len(hits)]  # padding lies at the end
     scores = _first_stage_scores(index, stage, rows, passages, titles)
     return [
         Answer(corpus.articles[row], hit.score, corpus.passages[passage].text, score)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.data.fields import query_texts, reranker_document
-from retrieval.models.reranker import CrossEncoder
 from retrieval.records import Corpus, Query, Run
-from retrieval.runtime import Runtime
-from retrieval.search.dense import DenseIndex
 from retrieval.search.fusion import min_max
 from retrieval.search.ranking import run_of
+
+if TYPE_CHECKING:  # blending needs no torch
+    from retrieval.models.reranker import CrossEncoder
+    from retrieval.runtime import Runtime
 
 
 def reranker_logits(
@@ -49,11 +51,6 @@ def reranker_logits(
     if pairs:
         logits[positions[:, 0], positions[:, 1]] = reranker.score(pairs, runtime, label=label)
     return logits
-
-
-def candidate_passages(index: DenseIndex, vectors: NDArray[np.float32], run: Run, depth: int) -> NDArray[np.int64]:
-    """(Q, depth) row of the passage that represents each of the first ``depth`` hits; -1 where there is none."""
-    return index.best_passages(vectors, run.rows[:, :depth])
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from retrieval.search.bm25 import Bm25Index
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
-from retrieval.search.rerank import blend, candidate_passages, reranker_logits, sigmoid
+from retrieval.search.rerank import blend, reranker_logits, sigmoid
 from retrieval.search.settings import RetrieverSettings, read_settings, write_settings
 
 STAGES = ("bm25", "dense", "hybrid", "reranked")
@@ -107,7 +107,7 @@ class Retriever:
         """
         if self.cross_encoder is None:
             raise SearchError("this retriever has no cross-encoder; train one or search without reranking")
-        passages = candidate_passages(self.index, stage.vectors, stage.hybrid, depth)
+        passages = self.index.best_passages(stage.vectors, stage.hybrid.rows[:, :depth])
         return reranker_logits(
             self.cross_encoder, self.corpus, queries, stage.hybrid, passages, self.settings.titles, self.runtime, label
         )
