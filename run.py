@@ -91,7 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_files(config.data.model_dump(exclude=unread), "data")
     _check_files(config.evaluation.model_dump(include={"questions", "corpus"}), "evaluation")
 
-    from retrieval.runtime import telemetry_off
+    from retrieval.telemetry import telemetry_off
 
     telemetry_off()
     from pipelines.console import quiet

@@ -46,7 +46,7 @@ def main() -> None:
 def _sandbox(folder: Path) -> Iterator[None]:
     """A ZenML of the benchmark's own; what steps leave beside their artifacts goes to the folder too."""
     os.environ["ZENML_CONFIG_PATH"] = str(folder / "zenml")
-    from retrieval.runtime import telemetry_off
+    from retrieval.telemetry import telemetry_off
 
     telemetry_off()
     from zenml.utils.source_utils import set_custom_source_root

@@ -26,7 +26,8 @@ from retrieval.config import BiEncoderConfig, DataConfig, TrainingConfig
 from retrieval.data.bundled import load_bundled
 from retrieval.data.passages import cut_passages
 from retrieval.models.encoder import BiEncoder, bi_encoder_from
-from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, telemetry_off
+from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16
+from retrieval.telemetry import telemetry_off
 from retrieval.training.attention import recomputed_attention
 from retrieval.training.batches import ArticleTexts, RankingBatch, RankingPlan
 from retrieval.training.bi_encoder import BiEncoderTask

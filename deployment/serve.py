@@ -28,8 +28,8 @@ from deployment.local_servers import (
 from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.extras import need
-from retrieval.runtime import telemetry_off
 from retrieval.search.kept import KEPT
+from retrieval.telemetry import telemetry_off
 
 LOGS = Path(".cache/serve")
 _READY_SECONDS = 300.0

@@ -20,7 +20,7 @@ from deployment.refusals import Malformed
 from deployment.settings import ServingSettings
 from deployment.strict_json import write_json
 from retrieval.errors import ConfigError, RetrievalError
-from retrieval.runtime import telemetry_off
+from retrieval.telemetry import telemetry_off
 
 MakeApp = Callable[[ServingSettings, Callable[[], None]], FastAPI]
 """Makes a service from its settings and from what to call when it cannot be loaded."""

@@ -52,7 +52,10 @@ class FolderMaterializer(BaseMaterializer):
         return page(type(data).__name__, self.describe(data))
 
     def in_memory(self, data: Any) -> Mapping[str, Sequence[Buffer]] | None:  # noqa: ANN401
-        """The folder's files where they lie in memory as they are written; an S3 store takes them from there."""
+        """The folder's files where they lie in memory as they are written; an S3 store takes them from there.
+
+        Only for what is hashed by all its files, as `hash_content` does unless a subclass says otherwise.
+        """
         return None
 
     def hash_content(self, data: Any, folder: Path) -> str:  # noqa: ANN401

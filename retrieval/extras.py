@@ -8,7 +8,7 @@ from retrieval.errors import ConfigError
 
 EXTRAS = {
     "pipelines": ("zenml", "mlflow", "matplotlib", "jinja2", "scipy"),
-    "serving": ("fastapi", "uvicorn", "prometheus_client", "httpx"),
+    "serving": ("fastapi", "uvicorn", "httptools", "prometheus_client", "httpx"),
     "runpod": ("runpod",),
     "s3": ("boto3",),
 }

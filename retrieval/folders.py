@@ -101,9 +101,6 @@ def write_file(target: Path) -> Iterator[Path]:
 
 
 def _sync(folder: Path) -> None:
-    """Wait until the disk has a folder's files; not for temporary ones, which nobody looks for after a crash."""
-    if folder.is_relative_to(tempfile.gettempdir()):
-        return
     for path in [*_files_below(folder), folder / MANIFEST]:
         with path.open("rb") as stream:
             os.fsync(stream.fileno())

@@ -16,14 +16,6 @@ from retrieval.errors import ConfigError
 Model = TypeVar("Model", bound=BaseModel)
 _FAST = "fast_"
 _BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
-TELEMETRY_OFF = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    "ZENML_ANALYTICS_OPT_IN": "false",
-    "ZENML_AUTO_OPEN_DASHBOARD": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "TOKENIZERS_PARALLELISM": "true",
-}
 
 
 @dataclass(frozen=True)
@@ -105,9 +97,3 @@ def has_fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
     return bool(_BF16_FLAGS & set(flags.partition(":")[2].split()))
-
-
-def telemetry_off() -> None:
-    """Turn off every library's telemetry for this process and its children; a value set by the user stays."""
-    for name, value in TELEMETRY_OFF.items():
-        os.environ.setdefault(name, value)

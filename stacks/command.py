@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from retrieval.errors import ConfigError, RetrievalError
-from retrieval.runtime import telemetry_off
+from retrieval.telemetry import telemetry_off
 
 
 def say(line: str) -> None:

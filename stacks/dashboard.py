@@ -28,7 +28,7 @@ from deployment.local_servers import (
     stopping_signals,
 )
 from retrieval.errors import RetrievalError
-from retrieval.runtime import telemetry_off
+from retrieval.telemetry import telemetry_off
 from stacks.choice import choose_stack, use_for_this_process
 from stacks.mlflow_server import MLFLOW_ENVIRONMENT, mlflow_command
 

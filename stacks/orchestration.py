@@ -17,7 +17,7 @@ from zenml.utils.time_utils import utc_now
 
 from retrieval.config import OrchestrationConfig
 from retrieval.errors import ConfigError
-from retrieval.runtime import TELEMETRY_OFF
+from retrieval.telemetry import TELEMETRY_OFF
 from stacks.declarations import FOLDER, filled_in
 from stacks.frozen_code import freeze
 

@@ -22,7 +22,7 @@ from monitoring.cost import Price, price_of
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ConfigError, RetrievalError, ServingError
 from retrieval.extras import need
-from retrieval.runtime import telemetry_off
+from retrieval.telemetry import telemetry_off
 
 _TOLERANCE = 0.02  # of the self-test's numbers, which batching and bfloat16 move by less
 _logger = logging.getLogger(__name__)

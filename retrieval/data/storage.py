@@ -112,10 +112,14 @@ def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
         # not read_table, whose dataset and compute modules hold 40 MB more
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
-                raise pa.ArrowInvalid(f"columns {file.schema_arrow.names}, expected {schema.names}, or other types")
+                raise pa.ArrowInvalid(f"holds {_described(file.schema_arrow)}, expected {_described(schema)}")
             rows: list[dict[str, Any]] = file.read(use_threads=False).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise ArtifactError(f"{path}: not a dataset of this version ({error}); write the dataset again") from error
     finally:
         pa.set_memory_pool(before)
     return rows
+
+
+def _described(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)

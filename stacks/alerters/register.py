@@ -17,7 +17,7 @@ from zenml.models import ComponentResponse
 from zenml.stack import Stack
 
 from retrieval.errors import ConfigError, RetrievalError
-from retrieval.runtime import telemetry_off
+from retrieval.telemetry import telemetry_off
 from stacks.alerters.bot_api import DEFAULT_URL
 from stacks.alerters.telegram import FLAVOR
 from stacks.choice import choose_stack

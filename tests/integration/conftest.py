@@ -186,7 +186,7 @@ def tracked_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]
     from zenml.enums import StackComponentType
     from zenml.utils.source_utils import set_custom_source_root
 
-    from retrieval.runtime import telemetry_off
+    from retrieval.telemetry import telemetry_off
 
     base = tmp_path_factory.mktemp("tracked")
     server = MlflowServer(base / "mlflow")

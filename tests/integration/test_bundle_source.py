@@ -16,6 +16,7 @@ from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker
 from deployment.settings import ServingSettings
 from retrieval.errors import ArtifactError, StorageError
+from retrieval.folders import MANIFEST
 from retrieval.models.bundled import BUNDLED
 from retrieval.s3 import objects
 from retrieval.s3.client import S3
@@ -97,23 +98,23 @@ def test_processes_that_start_together_share_one_copy(source: Path, tmp_path: Pa
 def test_what_was_fetched_before_an_interruption_is_not_fetched_again(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = objects.get_bytes, []
+    real, asked = objects.get_pieces, []
 
-    def cut_off(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
+    def cut_off(s3: S3, uri: str, first: int = 0, length: int | None = None) -> list[bytes]:
         if uri.endswith("weights.bin"):
             raise KeyboardInterrupt
         return real(s3, uri, first, length)
 
-    monkeypatch.setattr(objects, "get_bytes", cut_off)
+    monkeypatch.setattr(objects, "get_pieces", cut_off)
     with pytest.raises(KeyboardInterrupt):
         fetch(ADDRESS, tmp_path / "target")
     assert not (tmp_path / "target").exists()
 
-    def counted(s3: S3, uri: str, first: int = 0, length: int | None = None) -> bytes:
-        asked.append(uri.rpartition("/")[2])
+    def counted(s3: S3, uri: str, first: int = 0, length: int | None = None) -> list[bytes]:
+        asked.extend([] if uri.endswith(MANIFEST) else [uri.rpartition("/")[2]])
         return real(s3, uri, first, length)
 
-    monkeypatch.setattr(objects, "get_bytes", counted)
+    monkeypatch.setattr(objects, "get_pieces", counted)
     fetch(ADDRESS, tmp_path / "target")
     assert asked == ["weights.bin"]
     assert contents(tmp_path / "target") == contents(source)

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 
 from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError
-from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, telemetry_off, usable_cores
+from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -53,14 +51,6 @@ def test_wrong_precision_and_threads_are_named():
         choose_runtime("float16")
     with pytest.raises(ConfigError, match="threads: got -1"):
         choose_runtime(threads=-1)
-
-
-def test_telemetry_is_off_unless_the_user_set_it(monkeypatch):
-    monkeypatch.delenv("DO_NOT_TRACK", raising=False)
-    monkeypatch.setenv("ZENML_ANALYTICS_OPT_IN", "true")
-    telemetry_off()
-    assert os.environ["DO_NOT_TRACK"] == "1"
-    assert os.environ["ZENML_ANALYTICS_OPT_IN"] == "true"
 
 
 @pytest.mark.parametrize(

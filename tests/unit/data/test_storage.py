@@ -89,13 +89,21 @@ def test_a_truncated_file_is_named(tmp_path, name):
         load_dataset(tmp_path / "dataset")
 
 
-@pytest.mark.parametrize("columns", [{"cid": ["1"], "number": [1]}, {"segmented_title": [1, 2]}])
-def test_a_file_of_another_version_is_refused(tmp_path, columns):
+@pytest.mark.parametrize(
+    ("columns", "held"),
+    [
+        ({"cid": ["1"], "number": [1]}, "cid: string, number: int64"),
+        ({"segmented_title": [1]}, "segmented_title: int64"),
+    ],
+)
+def test_a_file_of_another_version_is_refused(tmp_path, columns, held):
     save_dataset(DATASET, tmp_path / "dataset")
     pq.write_table(pa.table(columns), tmp_path / "dataset" / "titles.parquet")
     write_manifest(tmp_path / "dataset")
 
-    with pytest.raises(ArtifactError, match=r"titles\.parquet: not a dataset of this version .* write the data"):
+    want = "segmented_title: large_string"
+    expected = rf"titles\.parquet: not a dataset of this version \(holds {held}, expected {want}\); write"
+    with pytest.raises(ArtifactError, match=expected):
         load_dataset(tmp_path / "dataset")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.runtime import telemetry_off
+from retrieval.telemetry import telemetry_off
 from steps.tracking.connection import Tracker, refused
 from steps.tracking.runs import RunFacts, in_words, open_run
 from steps.tracking.spool import Spool, kept, send_kept
