@@ -38,6 +38,11 @@ def post(server: LocalServer, body: bytes, path: str = "/infer") -> httpx.Respon
     return httpx.post(f"{server.url}{path}", content=body, headers={"content-type": "application/json"}, timeout=60)
 
 
+def whole_answer(client: socket.socket) -> bytes:
+    """Everything until the server closes: head and body may come in pieces."""
+    return b"".join(iter(lambda: client.recv(4096), b""))
+
+
 @pytest.fixture(params=["bi_encoder", "cross_encoder"])
 def server(request: pytest.FixtureRequest) -> LocalServer:
     found: LocalServer = request.getfixturevalue(request.param)
@@ -119,7 +124,7 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(server: LocalServer) ->
 def test_what_is_not_http_gets_an_error_too(server: LocalServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
-        answer = client.recv(4096)
+        answer = whole_answer(client)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "malformed"
 
@@ -138,7 +143,7 @@ def test_a_body_that_arrives_byte_by_byte_is_given_up_with_an_answer(bi_encoder:
         client.sendall(
             b"POST /infer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
         )
-        answer = client.recv(4096)
+        answer = whole_answer(client)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"body_too_slow" in answer
 
