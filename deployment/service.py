@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -185,6 +186,9 @@ async def _bring_up(standing: Standing, load: Load, on_fault: Callable[[], None]
             _logger.exception("%s", standing.fault)
         on_fault()
         return
+    if not gc.isenabled():  # as the command left it; what is loaded now stays
+        gc.freeze()
+        gc.enable()
     standing.cold_start_seconds = time.monotonic() - standing.started
     standing.metrics.cold_starts.labels(standing.metrics.endpoint).inc()
     _logger.info("%s is ready after %.1f s", standing.name, standing.cold_start_seconds)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from pathlib import Path
+from threading import Thread
 
 from deployment.settings import read_settings
-from retrieval.errors import ConfigError
+from retrieval.errors import ArtifactError, ConfigError
 from retrieval.extras import need
+from retrieval.folders import verify_folder
 
 
 def serve(package: str, port: int, **choices: bool) -> int:
@@ -28,6 +33,14 @@ def serve(package: str, port: int, **choices: bool) -> int:
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    gc.disable()  # some 3,000 modules make few cycles and many objects to look through; on again when ready
+    Thread(target=_read_beforehand, args=(Path(settings.bundle),), daemon=True).start()
     from deployment.serving import run_service
 
     return run_service(partial(import_module(f"{package}.app").make_app, **choices), settings, port)
+
+
+def _read_beforehand(folder: Path) -> None:
+    """Hash a bundle's files while this process imports what it needs; whoever loads them verifies, and reports."""
+    with suppress(ArtifactError, OSError):
+        verify_folder(folder)

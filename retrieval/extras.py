@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from retrieval.errors import ConfigError
@@ -28,3 +31,19 @@ def need(extra: str, purpose: str) -> None:
     lacking = [module for module in EXTRAS[extra] if find_spec(module) is None]
     if lacking:
         raise ConfigError(f"{purpose} needs {', '.join(lacking)}, not installed here; pip install -e '.[{extra}]'")
+
+
+@contextmanager
+def hidden(*names: str) -> Iterator[None]:
+    """Let what is imported in the block do without packages that it takes where it finds them and can spare.
+
+    Args:
+        names: Top-level packages; one that is loaded already stays visible.
+    """
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules |= dict.fromkeys(absent)  # type: ignore[arg-type]  # None says: not to be found
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)

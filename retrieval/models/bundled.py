@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
-from transformers import BertConfig
 
 from retrieval.errors import ModelError
 from retrieval.folders import MANIFEST, write_folder
@@ -209,6 +208,8 @@ def tokenizer_of(model: PackedModel) -> TextTokenizer:
 
 
 def _convert(source: Path, folder: Path) -> None:
+    from transformers import BertConfig
+
     model = read_packed(source)
     config = BertConfig(
         vocab_size=model.vocabulary,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from retrieval.errors import ArtifactError, ConfigError, ModelError
+from retrieval.extras import hidden
 from retrieval.folders import MANIFEST, verify_folder, write_folder
 from retrieval.models.bundled import BUNDLED, bundled_folder
 from retrieval.models.foreign import read_foreign_settings
@@ -98,19 +101,25 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     if (folder / MANIFEST).is_file():
         verify_folder(folder)
     home = _transformer_folder(folder)
-    config = _read_config(home, layers)
-    tokenizer = load_tokenizer(home)
+    with _lean_import():
+        config = _read_config(home, layers)
+        tokenizer = load_tokenizer(home)
+        state, head = split_state(read_state(home), config.num_hidden_layers)
+        backbone = _build(config, state, home)
     if (folder / SETTINGS_FILE).is_file():
         settings = load_settings(folder)
     else:
         settings = read_foreign_settings(folder, home, config, name or str(folder))
-    state, head = split_state(read_state(home), config.num_hidden_layers)
-    backbone = _build(config, state, home)
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
             f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit"
         )
     return Pretrained(backbone, tokenizer, replace(settings, dimension=config.hidden_size), head)
+
+
+def _lean_import() -> AbstractContextManager[None]:
+    """Around the first import of transformers, whose losses for object detection would take scipy along."""
+    return nullcontext() if "transformers" in sys.modules else hidden("scipy")
 
 
 def _transformer_folder(folder: Path) -> Path:

@@ -9,14 +9,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-import bm25s
 import numpy as np
-from bm25s.tokenization import Tokenized
 from numpy.typing import NDArray
 
 from retrieval.errors import SearchError
+from retrieval.extras import hidden
 from retrieval.records import Corpus, Query, Run
 from retrieval.search.ranking import run_of, top_k
+
+with hidden("jax", "numba", "scipy"):  # for ways of its own to rank; jax would take three quarters of a GPU's memory
+    import bm25s
+    from bm25s.tokenization import Tokenized
 
 Units = Literal["words", "syllables", "bigrams"]
 _WORD = re.compile(r"\w+")

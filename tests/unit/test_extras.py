@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from retrieval.errors import ConfigError
-from retrieval.extras import EXTRAS, need
+from retrieval.extras import EXTRAS, hidden, need
 
 tomllib = pytest.importorskip("tomllib", reason="in Python from 3.11 on")
 PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -43,3 +46,29 @@ def test_the_library_and_serving_ask_for_no_platform() -> None:
     names = _names(PROJECT["dependencies"]) | _names(PROJECT["optional-dependencies"]["runpod"])
     names |= _names(PROJECT["optional-dependencies"]["serving"])
     assert not names & {"zenml", "mlflow", "pandas", "matplotlib", "evidently"}
+
+
+def test_a_hidden_package_is_not_found_in_the_block_and_is_afterwards() -> None:
+    with hidden("wave"):
+        with pytest.raises(ImportError):
+            import_module("wave")
+        assert find_spec("wave") is None
+    assert import_module("wave").__name__ == "wave"
+
+
+def test_a_package_that_is_loaded_stays_visible() -> None:
+    with hidden("json"):
+        assert import_module("json").dumps([]) == "[]"
+    assert import_module("json").dumps([]) == "[]"
+
+
+def test_an_error_in_the_block_leaves_nothing_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), hidden("wave"):
+        raise ZeroDivisionError
+    assert "wave" not in sys.modules or sys.modules["wave"] is not None
+
+
+def test_search_takes_neither_jax_nor_scipy_along() -> None:
+    code = "import sys, retrieval.search.bm25; print(sorted({'jax', 'numba', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
