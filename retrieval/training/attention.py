@@ -20,7 +20,7 @@ _NAME = "recomputed"
 
 
 class RecomputedAttention(torch.autograd.Function):
-    """softmax(q k^T scale + mask) v, keeping only q, k and v for the backward pass (as Dao et al., 2022, do)."""
+    """softmax(q k^T scale + mask) v, its probabilities made again in the backward pass (as Dao et al., 2022, do)."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:  # noqa: ANN401
@@ -37,20 +37,23 @@ class RecomputedAttention(torch.autograd.Function):
         Returns:
             (B, H, T, D).
         """
-        ctx.save_for_backward(query, key, value, mask)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+        ctx.save_for_backward(query, key, value, mask, mixed)
         ctx.scale = scale
-        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+        return mixed
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # noqa: ANN401
         """Gradients of query, key and value, each (B, H, T, D), in the inputs' type with a float32 softmax."""
-        query, key, value, mask = ctx.saved_tensors
-        scores = (query @ key.transpose(-1, -2)).float() * ctx.scale  # (B, H, T, T)
+        query, key, value, mask, mixed = ctx.saved_tensors
+        shares = (
+            (query @ key.transpose(-1, -2)).float().mul_(ctx.scale)
+        )  # (B, H, T, T); in place, as memory is the limit
         if mask is not None:
-            scores = scores.masked_fill(~mask, -torch.inf)
-        shares = scores.softmax(dim=-1)
-        of_shares = (grad @ value.transpose(-1, -2)).float()  # (B, H, T, T)
-        of_scores = shares * (of_shares - (of_shares * shares).sum(dim=-1, keepdim=True)) * ctx.scale
+            shares.masked_fill_(~mask, -torch.inf)
+        torch.softmax(shares, dim=-1, out=shares)
+        of_scores = (grad @ value.transpose(-1, -2)).float()  # of the shares, (B, H, T, T)
+        of_scores.sub_((grad.float() * mixed.float()).sum(dim=-1, keepdim=True)).mul_(shares).mul_(ctx.scale)
         shares, of_scores = shares.to(grad.dtype), of_scores.to(grad.dtype)
         return of_scores @ key, of_scores.transpose(-1, -2) @ query, shares.transpose(-1, -2) @ grad, None, None
 

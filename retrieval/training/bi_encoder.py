@@ -32,9 +32,9 @@ from retrieval.training.interpolation import interpolate, learning_weights
 from retrieval.training.loop import Log, TrainingReport, fit, forward_precision
 from retrieval.training.validation import make_pool, validation_queries
 
-PASS_OVERHEAD_TOKENS = {"cpu": 32}
-"""What one more forward and backward pass costs on a device, in tokens; launches of kernels dominate on the others."""
-_DEVICE_OVERHEAD_TOKENS = 2048
+_PASS_TOKENS = {("cpu", torch.float32): 32, ("cpu", torch.bfloat16): 256}
+"""What one more forward and backward pass costs, in tokens; in bfloat16 all weights and gradients are rounded anew."""
+_DEVICE_PASS_TOKENS = 2048  # launches of kernels dominate
 
 Rows = tuple[Tensor, Tensor | None]
 """input_ids (B, T) and attention_mask (B, T), None where nothing is padded."""
@@ -42,7 +42,7 @@ Rows = tuple[Tensor, Tensor | None]
 
 def pass_overhead_tokens(runtime: Runtime) -> int:
     """What one more forward and backward pass costs on this device, in tokens."""
-    return PASS_OVERHEAD_TOKENS.get(runtime.device.type, _DEVICE_OVERHEAD_TOKENS)
+    return _PASS_TOKENS.get((runtime.device.type, runtime.precision), _DEVICE_PASS_TOKENS)
 
 
 def padded_rows(rows: Sequence[list[int]], pad_id: int, device: torch.device) -> Rows:
@@ -110,8 +110,9 @@ class BiEncoderTask:
                 self._embed, queries, passages, positives, excluded, self.config.temperature
             )
             return float(loss)
-        query_vectors = torch.cat([self._embed(one) for one in queries])  # (B, D)
-        passage_vectors = torch.cat([self._embed(one) for one in passages])  # (P, D)
+        with forward_precision(self.runtime):  # around all passes, so that the weights are rounded once
+            query_vectors = torch.cat([self._embed(one) for one in queries])  # (B, D)
+            passage_vectors = torch.cat([self._embed(one) for one in passages])  # (P, D)
         loss = multiple_negatives_ranking(query_vectors, passage_vectors, positives, excluded, self.config.temperature)
         torch.autograd.backward(loss)
         return float(loss.detach())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,30 @@ def test_a_bi_encoder_step_in_sorted_passes_has_the_loss_and_gradients_of_one_ro
     value, expected = plain_ranking_gradients(other, batch, task.config.temperature)
     assert task.backward(batch) == pytest.approx(value, abs=1e-5)
     assert torch.allclose(gradients(tiny), expected, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("loss", ["mnrl", "cached_mnrl"])
+def test_in_bfloat16_the_gradients_point_where_those_of_float32_do_and_weights_are_rounded_once(
+    tiny, dataset, loss, monkeypatch
+):
+    monkeypatch.setattr("retrieval.training.bi_encoder.pass_overhead_tokens", lambda _: 0)  # many passes
+    other = copy.deepcopy(tiny)
+    task = ranking_task(tiny, dataset, loss=loss, chunk_queries=3)
+    half = replace(task, model=other, runtime=replace(CPU, precision=torch.bfloat16))
+    batch = task.batches(0)[1]
+    task.backward(batch)
+    with torch.profiler.profile() as seen:
+        half.backward(batch)
+    cosine = torch.nn.functional.cosine_similarity(gradients(tiny), gradients(other), dim=0)
+    assert cosine > 0.99
+    assert all(parameter.grad.dtype == torch.float32 for parameter in other.parameters() if parameter.grad is not None)
+    if loss == "mnrl":  # the other goes backward chunk by chunk
+        texts = other.tokenize_queries(batch.queries), other.tokenize_passages(batch.passages)
+        passes = sum(len(half._passes(rows)[0]) for rows in texts)
+        linear = sum(isinstance(module, torch.nn.Linear) for module in other.modules())
+        rounded = sum(event.count for event in seen.key_averages() if event.key == "ToCopyBackward0")
+        assert passes > 4
+        assert rounded < passes * linear * 2  # weight and bias of each, and what goes into them
 
 
 def test_frozen_parts_get_no_gradient_and_the_rest_the_same_as_before(tiny, dataset):
