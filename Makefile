@@ -1,5 +1,5 @@
 # Set-up, training and checks; every target installs what it needs into .venv first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.10 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(VENV)/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt
@@ -17,6 +17,8 @@ help: ## Show this list
 
 $(VENV)/.train: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or set PYTHON=/path/to/python" >&2; exit 2; }
+	@test -x $(RUN) || $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' || \
+		{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); install Python 3.11 or 3.12, or set PYTHON=/path/to/it" >&2; exit 2; }
 	@echo "Setting up $(VENV) (some minutes the first time)"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable '.[pipelines]'
