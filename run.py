@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from retrieval.config_file import load_config
@@ -91,24 +93,18 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_files(config.data.model_dump(exclude=unread), "data")
     _check_files(config.evaluation.model_dump(include={"questions", "corpus"}), "evaluation")
 
-    from retrieval.telemetry import telemetry_off
-
-    telemetry_off()
-    from pipelines.console import quiet
-
-    quiet()  # before ZenML sets up its logging
-    from stacks.checks import require_store
-    from stacks.choice import choose_stack, use_for_this_process
-
-    stack = choose_stack(arguments.stack)
-    require_store(stack)
-    use_for_this_process(stack)
+    gc.disable()  # importing makes thousands of modules and hardly a cycle among them
+    try:
+        module = _prepared(name, arguments.stack)
+        gc.freeze()
+    finally:
+        gc.enable()
     from zenml.exceptions import RunInterruptedException
 
     from pipelines.launch import HandedOver
 
     try:
-        outcome = importlib.import_module(f"pipelines.{name}").run(config, not arguments.no_cache)
+        outcome = module.run(config, not arguments.no_cache)
     except RunInterruptedException as error:  # what ZenML makes of a signal while a step runs
         raise KeyboardInterrupt from error
     except HandedOver as later:
@@ -142,6 +138,23 @@ def _activation() -> list[str]:
     if (found and Path(found).parent == Path(sys.executable).parent) or not script.is_file():
         return []
     return [f"source {os.path.relpath(script)}"]
+
+
+def _prepared(name: str, stack_name: str | None) -> ModuleType:
+    """The module of a pipeline, with telemetry off, output quiet and the stack chosen."""
+    from retrieval.telemetry import telemetry_off
+
+    telemetry_off()
+    from pipelines.console import quiet
+
+    quiet()  # before ZenML sets up its logging
+    from stacks.checks import require_store
+    from stacks.choice import choose_stack, use_for_this_process
+
+    stack = choose_stack(stack_name)
+    require_store(stack)
+    use_for_this_process(stack)
+    return importlib.import_module(f"pipelines.{name}")
 
 
 def _pipeline(name: str | None) -> str:
