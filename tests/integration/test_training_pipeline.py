@@ -140,6 +140,7 @@ def test_evaluation_takes_another_corpus(trained: Project) -> None:
     assert {line.split()[2] for line in lines} == {"1", "2", "3"}
 
 
+@pytest.mark.slow  # three promotions and a training; test_promotion.py has the same on small runs
 def test_promotion_moves_all_three_models_once_and_the_next_training_compares_with_it(trained: Project) -> None:
     trained.run("--pipeline", "promotion", "--config", "configs/smoke.yaml")
     stages = {(model, stage) for model, _, stage in trained.versions()}
