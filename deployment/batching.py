@@ -121,9 +121,7 @@ class Batcher(Generic[Item, Result]):
         self._closed = True
         while self._running:
             await asyncio.gather(*self._running)
-            await asyncio.sleep(
-                0
-            )  # what takes ended tasks out runs on the loop's next turn, which gather need not give
+            await asyncio.sleep(0)  # ended tasks are taken out on the loop's next turn, which gather need not give
         self._executor.shutdown()
 
     @property
