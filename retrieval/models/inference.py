@@ -192,11 +192,11 @@ def packed_encoder(backbone: nn.Module, rows: Rows, runtime: Runtime, short: boo
         return None
     state = _fingerprint(backbone, runtime.precision)
     kept = _packed.setdefault(backbone, {})
-    if short not in kept or kept[short][0] != state:
+    laid_out = short or runtime.precision != torch.float32
+    if laid_out not in kept or kept[laid_out][0] != state:
         backbone.to(runtime.device)
-        laid_out = short or runtime.precision != torch.float32
-        kept[short] = (state, _first_that_agrees(backbone, rows, runtime, (True, False) if laid_out else (False,)))
-    return kept[short][1]
+        kept[laid_out] = (state, _first_that_agrees(backbone, rows, runtime, (True, False) if laid_out else (False,)))
+    return kept[laid_out][1]
 
 
 def _fingerprint(backbone: nn.Module, precision: torch.dtype) -> _Fingerprint:

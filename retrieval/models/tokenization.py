@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from retrieval.errors import ModelError
 from retrieval.models.phobert import build_phobert_tokenizer
+from retrieval.models.unigram import Unigram, unigram_of
 
 TOKENIZER_FILE = "tokenizer.json"
 _SIDECAR = "text_tokenizer.json"
@@ -39,7 +42,14 @@ class TextTokenizer:
         separator_id: Last special token of a text.
     """
 
-    def __init__(self, core: Tokenizer, pad_id: int, vocabulary: int = 0, unknown_id: int = 0) -> None:
+    def __init__(
+        self,
+        core: Tokenizer,
+        pad_id: int,
+        vocabulary: int = 0,
+        unknown_id: int = 0,
+        unigram: Unigram | None = None,
+    ) -> None:
         """Wrap ``core``.
 
         Args:
@@ -47,10 +57,12 @@ class TextTokenizer:
             pad_id: Id of the padding token.
             vocabulary: Ids from here on stand for nothing the model knows and become ``unknown_id``; 0 keeps all.
             unknown_id: Id of the unknown token; used only with ``vocabulary``.
+            unigram: Segments in the place of ``core``'s model, which then need not hold the whole vocabulary.
         """
         core.no_truncation()
         core.no_padding()
         self._core = core
+        self._unigram = unigram
         self._vocabulary = vocabulary
         self._unknown_id = unknown_id
         self._template = _read_template(core)
@@ -60,9 +72,20 @@ class TextTokenizer:
 
     def __len__(self) -> int:
         """Ids the tokenizer can give."""
-        return self._vocabulary or int(self._core.get_vocab_size())
+        return self._vocabulary or (len(self._unigram) if self._unigram else int(self._core.get_vocab_size()))
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        """``core`` with all its vocabulary: for what `Unigram` does not do."""
+        if self._unigram is None:
+            return self._core
+        values = json.loads(self._core.to_str())
+        values["model"]["vocab"] = self._unigram.pieces()
+        return Tokenizer.from_str(json.dumps(values))
 
     def _contents(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._unigram:
+            return [self._unigram.encode(self._core.normalizer.normalize_str(text)) for text in texts]
         rows = [encoding.ids for encoding in self._core.encode_batch_fast(list(texts), add_special_tokens=False)]
         if not self._vocabulary:
             return rows
@@ -149,11 +172,11 @@ class TextTokenizer:
 
     def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Start and end character of every token of each text, special tokens left out."""
-        return [encoding.offsets for encoding in self._core.encode_batch(list(texts), add_special_tokens=False)]
+        return [encoding.offsets for encoding in self._whole.encode_batch(list(texts), add_special_tokens=False)]
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer into ``folder``, in the form transformers reads, with our own notes beside it."""
-        self._core.save(str(folder / TOKENIZER_FILE))
+        self._whole.save(str(folder / TOKENIZER_FILE))
         notes = {"pad_id": self.pad_id, "vocabulary": self._vocabulary, "unknown_id": self._unknown_id}
         (folder / _SIDECAR).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
         names = {
@@ -163,7 +186,7 @@ class TextTokenizer:
             "sep_token": self._template.last[:1],
             "pad_token": (self.pad_id,),
         }
-        config = {name: self._core.id_to_token(ids[0]) for name, ids in names.items() if ids}
+        config = {name: self._whole.id_to_token(ids[0]) for name, ids in names.items() if ids}
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         text = json.dumps(config, indent=2, ensure_ascii=False)
         (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
@@ -203,11 +226,21 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
 
 
 def _from_json(folder: Path) -> TextTokenizer:
-    core = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    core, unigram = _read_core(folder / TOKENIZER_FILE)
     sidecar = folder / _SIDECAR
     if sidecar.is_file():
-        return TextTokenizer(core, **json.loads(sidecar.read_text(encoding="utf-8")))
-    return TextTokenizer(core, _special_id(core, _PAD_TOKENS, folder))
+        return TextTokenizer(core, **json.loads(sidecar.read_text(encoding="utf-8")), unigram=unigram)
+    return TextTokenizer(core, _special_id((unigram or core).token_to_id, _PAD_TOKENS, folder), unigram=unigram)
+
+
+def _read_core(path: Path) -> tuple[Tokenizer, Unigram | None]:
+    """The tokenizer of a file; without most of its vocabulary where `Unigram` takes that over."""
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    unigram = unigram_of(values)
+    if unigram is None:
+        return Tokenizer.from_file(str(path)), None
+    del values["model"]["vocab"][values["model"]["unk_id"] + 1 :]
+    return Tokenizer.from_str(json.dumps(values)), unigram
 
 
 def _from_transformers(folder: Path) -> TextTokenizer:
@@ -217,12 +250,12 @@ def _from_transformers(folder: Path) -> TextTokenizer:
     core = getattr(tokenizer, "backend_tokenizer", None)
     if core is None:
         raise ModelError(f"{folder}: {type(tokenizer).__name__} has no fast form; add its tokenizer.json")
-    return TextTokenizer(core, _special_id(core, _PAD_TOKENS, folder))
+    return TextTokenizer(core, _special_id(core.token_to_id, _PAD_TOKENS, folder))
 
 
-def _special_id(core: Tokenizer, names: Sequence[str], folder: Path) -> int:
+def _special_id(token_to_id: Callable[[str], int | None], names: Sequence[str], folder: Path) -> int:
     for name in names:
-        found = core.token_to_id(name)
+        found = token_to_id(name)
         if found is not None:
             return int(found)
     raise ModelError(f"{folder}: its tokenizer has none of {', '.join(names)}; give a BERT or RoBERTa tokenizer")

