@@ -16,7 +16,6 @@ from retrieval.models.reranker import CrossEncoder
 from retrieval.models.split import TokenStates
 from retrieval.records import Dataset, Query, Run, qrels_of
 from retrieval.runtime import Runtime
-from retrieval.search.bm25 import Bm25Index
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.retriever import Retriever
 from retrieval.search.settings import RetrieverSettings
@@ -87,7 +86,6 @@ def assess(
     seed: int,
     runtime: Runtime,
     states: TokenStates | None = None,
-    lexical: Mapping[str, Bm25Index] | None = None,
 ) -> Assessment:
     """Join the parts, choose the weights on validation, and search for the test queries.
 
@@ -103,7 +101,6 @@ def assess(
         seed: Of that draw.
         runtime: Where to compute.
         states: Validation and test queries after the bi-encoder's lowest layers, where that is known.
-        lexical: BM25 of the corpus by the group of `GROUPS`, where it is indexed already.
 
     Raises:
         EvaluationError: If there are no test queries.
@@ -118,8 +115,7 @@ def assess(
         if group not in test and group not in validation:
             continue
         settings = settings_of(group, config)
-        index = lexical[group] if lexical else None
-        retriever = Retriever.build(dataset.corpus, bi_encoder, cross_encoder, vectors, settings, runtime, index)
+        retriever = Retriever.build(dataset.corpus, bi_encoder, cross_encoder, vectors, settings, runtime)
         tuned[group], runs = tune(retriever, validation.get(group, []), config, f"validate {label}", states)
         found["validation"] += [runs] if runs else []
         if group in test:
@@ -151,8 +147,8 @@ def assess_first_stage(
 ) -> FirstStageAssessment:
     """Runs of BM25, the untouched encoder, their best mix, the trained encoder and its hybrid.
 
-    The baselines are what anyone would set up: best passage and title. An article's opening as a field of its own
-    belongs to the retriever.
+    The baselines are what anyone would set up: best passage and title. An article's opening as a field of its own and
+    the headings above it belong to the retriever.
 
     Args:
         dataset: Split, cut and segmented.
@@ -164,10 +160,9 @@ def assess_first_stage(
         runtime: Where to compute.
         states: Validation and test queries after the lowest layers, which both encoders share, where that is known.
     """
-    lexical = {group: settings_of(group, config).bm25(dataset.corpus) for group in GROUPS}
-    plain = config.model_copy(update={"opening_weights": (0.0,)})
+    plain = config.model_copy(update={"opening_weights": (0.0,), "bm25_headings": False})
     after, before = (
-        assess(dataset, encoder, None, vectors, weights, title_queries, seed, runtime, states, lexical)
+        assess(dataset, encoder, None, vectors, weights, title_queries, seed, runtime, states)
         for (encoder, vectors), weights in ((trained, config), (untouched, plain))
     )
     return FirstStageAssessment(_compared(before.test, after.test), _compared(before.validation, after.validation))
@@ -185,7 +180,7 @@ def _compared(before: JudgedRuns, after: JudgedRuns) -> JudgedRuns:
 
 def with_reranked(first_stage: JudgedRuns, found: JudgedRuns) -> JudgedRuns:
     """The runs of the same queries side by side: the baselines, the retriever's own first stage, reranked."""
-    own = {run.name: run for run in found.runs if run.name != "dense"}
+    own = {run.name: run for run in found.runs if run.name not in ("bm25", "dense")}
     names = dict.fromkeys([*(run.name for run in first_stage.runs), *own])
     of_first = {run.name: run for run in first_stage.runs}
     return JudgedRuns(found.queries, tuple(own.get(name) or of_first[name] for name in names))

@@ -44,14 +44,16 @@ def lexical_tokens(text: str, segmented: str, units: Units) -> list[str]:
     return [*syllables, *(f"{left}~{right}" for left, right in pairs)]
 
 
-def _article_tokens(corpus: Corpus, units: Units, title_count: int) -> Iterable[list[str]]:
+def _article_tokens(corpus: Corpus, units: Units, title_count: int, headings: bool) -> Iterable[list[str]]:
     segmented: list[list[str]] = [[] for _ in corpus.articles]
     if units == "words":
         for row, passage in zip(corpus.article_rows, corpus.passages, strict=True):
             segmented[row].append(passage.segmented)
     for row, article in enumerate(corpus.articles):
         title = lexical_tokens(article.title, corpus.segmented_titles[row] if corpus.segmented_titles else "", units)
-        yield [*title * title_count, *lexical_tokens(article.body, "\n".join(segmented[row]), units)]
+        above = (article.law, *article.path) if headings else ()
+        read_above = [token for heading in above for token in lexical_tokens(heading, heading, units)]
+        yield [*title * title_count, *read_above, *lexical_tokens(article.body, "\n".join(segmented[row]), units)]
 
 
 class Bm25Index:
@@ -69,7 +71,13 @@ class Bm25Index:
 
     @classmethod
     def build(
-        cls, corpus: Corpus, k1: float = 1.2, b: float = 0.75, units: Units = "bigrams", title_count: int = 3
+        cls,
+        corpus: Corpus,
+        k1: float = 1.2,
+        b: float = 0.75,
+        units: Units = "bigrams",
+        title_count: int = 3,
+        headings: bool = False,
     ) -> Bm25Index:
         """Index the articles of a corpus.
 
@@ -80,11 +88,13 @@ class Bm25Index:
             units: What counts as a token.
             title_count: Times a title is counted with its body, which says what an article is about in few words; 0
                 hides titles, where they are the queries.
+            headings: Count the law's name and the headings above an article with its body; they are not segmented, so
+                among ``words`` only their words of one syllable are found.
 
         Raises:
             SearchError: If there is no article, or none has a token.
         """
-        tokens = list(_article_tokens(corpus, units, title_count))
+        tokens = list(_article_tokens(corpus, units, title_count, headings))
         if not any(tokens):
             raise SearchError(f"BM25: no token in {len(corpus.articles)} articles; check the corpus file")
         engine = bm25s.BM25(k1=k1, b=b, method="lucene")

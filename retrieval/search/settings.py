@@ -30,6 +30,7 @@ class RetrieverSettings:
         bm25_b: BM25's length normalisation.
         bm25_units: BM25's tokens.
         bm25_title_count: Times BM25 counts a title where titles are a field.
+        bm25_headings: Whether BM25 reads the law's name and the headings above an article.
     """
 
     titles: bool = True
@@ -43,6 +44,7 @@ class RetrieverSettings:
     bm25_b: float = 0.75
     bm25_units: Units = "bigrams"
     bm25_title_count: int = 3
+    bm25_headings: bool = False
 
     @classmethod
     def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
@@ -54,6 +56,7 @@ class RetrieverSettings:
             bm25_b=config.bm25_b,
             bm25_units=config.bm25_units,
             bm25_title_count=config.bm25_title_count,
+            bm25_headings=config.bm25_headings,
         )
 
     def bm25(self, corpus: Corpus) -> Bm25Index:
@@ -65,8 +68,9 @@ class RetrieverSettings:
         return self._bm25 == other._bm25
 
     @property
-    def _bm25(self) -> tuple[float, float, Units, int]:
-        return self.bm25_k1, self.bm25_b, self.bm25_units, self.bm25_title_count if self.titles else 0
+    def _bm25(self) -> tuple[float, float, Units, int, bool]:
+        titles = self.bm25_title_count if self.titles else 0
+        return self.bm25_k1, self.bm25_b, self.bm25_units, titles, self.bm25_headings
 
 
 def write_settings(settings: RetrieverSettings, folder: Path) -> None:

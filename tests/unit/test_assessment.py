@@ -43,11 +43,14 @@ def test_held_out_cuts_only_queries_made_from_titles_and_always_the_same() -> No
 
 def test_runs_side_by_side_keep_the_baselines_and_take_the_retrievers_own_first_stage() -> None:
     queries = (Query("q1", "?", ("a",)),)
-    first = JudgedRuns(queries, tuple(run(name, "q1", [0, 1], [2.0, 1.0]) for name in ("mix", "hybrid")))
-    own = JudgedRuns(queries, tuple(run(name, "q1", [1, 0], [2.0, 1.0]) for name in ("dense", "hybrid", "reranked")))
+    first = JudgedRuns(queries, tuple(run(name, "q1", [0, 1], [2.0, 1.0]) for name in ("bm25", "mix", "hybrid")))
+    own = JudgedRuns(
+        queries, tuple(run(name, "q1", [1, 0], [2.0, 1.0]) for name in ("bm25", "dense", "hybrid", "reranked"))
+    )
     together = with_reranked(first, own)
-    assert [one.name for one in together.runs] == ["mix", "hybrid", "reranked"]
-    assert together.runs[1].rows.tolist() == [[1, 0]]
+    assert [one.name for one in together.runs] == ["bm25", "mix", "hybrid", "reranked"]
+    assert together.runs[0] == first.runs[0]
+    assert together.runs[2].rows.tolist() == [[1, 0]]
 
 
 def test_summary_tells_the_lead_over_the_mix_on_test_and_validation() -> None:

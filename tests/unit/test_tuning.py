@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from retrieval.assessment import assess_first_stage, tune
 from retrieval.config import SearchConfig
 from retrieval.models.reranker import CrossEncoder
 from retrieval.records import Dataset, Query
+from retrieval.search.bm25 import Bm25Index
 from retrieval.search.embedding import CorpusVectors, embed_queries, query_states
 from retrieval.search.retriever import Retriever
 from tests.tiny_bundle import tiny_retriever
@@ -66,14 +68,20 @@ def test_vectors_of_queries_are_the_same_from_kept_states_on(retriever: Retrieve
     assert query_states(encoder, queries, 0, retriever.runtime, tmp_path) is None
 
 
-def test_the_baselines_have_no_opening_field(retriever: Retriever) -> None:
+def test_the_baselines_have_no_opening_field_and_no_headings(retriever: Retriever) -> None:
     index, runtime = retriever.index, retriever.runtime
+    law = [replace(one, law=f"Bộ luật {one.title}", path=("Chương I",)) for one in retriever.corpus.articles]
+    corpus = replace(retriever.corpus, articles=tuple(law))
     queries = (*queries_of(retriever, "validation"), *queries_of(retriever, "test"))
     both = (retriever.bi_encoder, CorpusVectors(index.passages, index.titles))
     config = SearchConfig(opening_weights=(0.3,), title_weights=(0.2,))
-    found = assess_first_stage(Dataset(retriever.corpus, queries), both, both, config, 0, 1, runtime)
+    found = assess_first_stage(Dataset(corpus, queries), both, both, config, 0, 1, runtime)
     runs = {run.name: run for run in found.test.runs}
     assert list(runs) == ["bm25", "untouched", "mix", "trained", "hybrid"]
+    expected_bm25 = Bm25Index.build(corpus).search(found.test.queries, config.candidates)
+    np.testing.assert_array_equal(runs["bm25"].scores, expected_bm25.scores)
+    with_headings = Bm25Index.build(corpus, headings=True).search(found.test.queries, config.candidates)
+    assert not np.array_equal(with_headings.scores, expected_bm25.scores)
     vectors = embed_queries(retriever.bi_encoder, found.test.queries, runtime)
     for name, opening in (("untouched", 0.0), ("trained", 0.3)):
         expected = np.sort(index.scores(vectors, 0.2, opening), axis=1)[:, ::-1]

@@ -50,6 +50,24 @@ def test_a_title_counted_more_often_scores_higher(corpus):
     assert (thrice > once).all() and once.argmax() == 0
 
 
+def test_headings_above_an_article_are_searched_only_where_that_is_asked_for():
+    articles = [
+        Article("a", "", "bên thuê trả tiền", "Bộ luật Dân sự", ("Hợp đồng", "Mục 5")),
+        Article("b", "", "khác"),
+    ]
+    corpus = Corpus(tuple(articles), ())
+    query = [Query("q", "hợp đồng dân sự")]
+    assert Bm25Index.build(corpus).search(query, 2).hits(0) == []
+    assert [hit.cid for hit in Bm25Index.build(corpus, headings=True).search(query, 2).hits(0)] == ["a"]
+
+
+def test_words_of_two_headings_are_no_neighbours():
+    corpus = Corpus((Article("a", "", "điều", "luật", ("một", "hai")), Article("b", "", "khác")), ())
+    index = Bm25Index.build(corpus, headings=True)
+    alone, together = (index.scores([Query("q", text)])[0, 0] for text in ("một", "một hai"))
+    assert together == pytest.approx(alone + index.scores([Query("q", "hai")])[0, 0])
+
+
 def test_articles_without_a_shared_token_are_not_hits(corpus):
     hits = Bm25Index.build(corpus, title_count=0).search([Query("q", "nghỉ phép")], 3).hits(0)
     assert [hit.cid for hit in hits] == ["a", "c"]
