@@ -2,6 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
+# The files of tests are shared out to two processes: most of them wait for one core. WORKERS=0 takes one process.
+WORKERS ?= 2
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 INSTALL := $(VENV)/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
 export ZENML_ANALYTICS_OPT_IN = false
@@ -45,10 +48,10 @@ airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airfl
 	$(RUN) -m stacks.airflow_check
 
 test: $(VENV)/.test browser lint ## Lint, types, contracts and all tests but the slowest
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
-test-all: $(VENV)/.test browser lint ## Everything, the slowest tests too
-	$(RUN) -m pytest
+test-all: test ## The same, then the slowest tests
+	$(RUN) -m pytest -m slow
 
 browser: ## Install the browser of the page tests and fetch axe-core, where they are not there
 	@.ci/browser

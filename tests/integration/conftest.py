@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from zenml.utils.source_utils import set_custom_source_root
 
 from tests.integration.mlflow_server import MlflowServer
 from tests.s3_server import S3Server, new_server, remove
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tests.integration.production import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
+set_custom_source_root(str(ROOT))  # ZenML would look at the main module, and a worker of pytest-xdist has none
 PARTS = (
     "run.py",
     "questions.csv",
@@ -184,7 +186,6 @@ def tracked_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]
     from zenml.client import Client
     from zenml.config.global_config import GlobalConfiguration
     from zenml.enums import StackComponentType
-    from zenml.utils.source_utils import set_custom_source_root
 
     from retrieval.telemetry import telemetry_off
 
@@ -198,7 +199,6 @@ def tracked_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]
         telemetry_off()
         GlobalConfiguration._reset_instance()
         Client._reset_instance()
-        set_custom_source_root(str(ROOT))
         server.start()
         try:
             client = Client()
@@ -215,7 +215,6 @@ def tracked_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]
             yield Tracked(base, {**os.environ, **environment, "PYTHONPATH": str(ROOT)}, server)
         finally:
             server.kill()
-            set_custom_source_root(None)
             GlobalConfiguration._reset_instance()
             Client._reset_instance()
 

@@ -13,7 +13,6 @@ from zenml.config.global_config import GlobalConfiguration
 from zenml.enums import ExecutionMode, StackComponentType
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.stack import Stack
-from zenml.utils import source_utils
 
 from pipelines.announced import announced, failures_announced
 from pipelines.launch import HandedOver
@@ -21,7 +20,6 @@ from pipelines.results import Outcome
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
 from steps.announce import duration_text
-from tests.integration.conftest import ROOT
 from tests.stub_bot_api import CHAT, TOKEN, StubBotApi, error, serving
 
 
@@ -83,7 +81,6 @@ def stack_with_alerter(bot: StubBotApi, tmp_path_factory: pytest.TempPathFactory
         patch.delenv("ZENML_ACTIVE_STACK_ID")
         GlobalConfiguration._reset_instance()
         Client._reset_instance()
-        source_utils.set_custom_source_root(str(ROOT))
         client = Client()
         parts = client.get_stack("default").components
         kinds = (StackComponentType.ORCHESTRATOR, StackComponentType.ARTIFACT_STORE)
@@ -91,7 +88,6 @@ def stack_with_alerter(bot: StubBotApi, tmp_path_factory: pytest.TempPathFactory
         made = client.create_stack("told", {**{kind: parts[kind][0].id for kind in kinds}, alerter.type: alerter.id})
         use_for_this_process(made)
         yield made.id
-        source_utils.set_custom_source_root(None)
     GlobalConfiguration._reset_instance()
     Client._reset_instance()
 
