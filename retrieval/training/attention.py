@@ -17,6 +17,8 @@ from torch.nn import functional
 from retrieval.runtime import Runtime
 
 _NAME = "recomputed"
+_CACHED_SCORES = 1 << 19
+"""Scores that are worked on at a time: with their gradients 4 MB in float32, so that a processor's cache holds them."""
 
 
 class RecomputedAttention(torch.autograd.Function):
@@ -46,16 +48,31 @@ class RecomputedAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # noqa: ANN401
         """Gradients of query, key and value, each (B, H, T, D), in the inputs' type with a float32 softmax."""
         query, key, value, mask, mixed = ctx.saved_tensors
-        shares = (
-            (query @ key.transpose(-1, -2)).float().mul_(ctx.scale)
-        )  # (B, H, T, T); in place, as memory is the limit
-        if mask is not None:
-            shares.masked_fill_(~mask, -torch.inf)
-        torch.softmax(shares, dim=-1, out=shares)
-        of_scores = (grad @ value.transpose(-1, -2)).float()  # of the shares, (B, H, T, T)
-        of_scores.sub_((grad.float() * mixed.float()).sum(dim=-1, keepdim=True)).mul_(shares).mul_(ctx.scale)
-        shares, of_scores = shares.to(grad.dtype), of_scores.to(grad.dtype)
-        return of_scores @ key, of_scores.transpose(-1, -2) @ query, shares.transpose(-1, -2) @ grad, None, None
+        of_query, of_key, of_value = (torch.empty_like(one) for one in (query, key, value))
+        batch, heads, length, _ = query.shape
+        count = max(1, _CACHED_SCORES // (heads * length * length))
+        for start in range(0, batch, count):
+            rows = slice(start, start + count)
+            unseen = None if mask is None else ~(mask[rows] if mask.shape[0] > 1 else mask)
+            of_query[rows], of_key[rows], of_value[rows] = _gradients(
+                query[rows], key[rows], value[rows], unseen, mixed[rows], grad[rows], ctx.scale
+            )
+        return of_query, of_key, of_value, None, None
+
+
+def _gradients(
+    query: Tensor, key: Tensor, value: Tensor, unseen: Tensor | None, mixed: Tensor, grad: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of some rows of the batch; in place, as memory is the limit."""
+    shares = (query @ key.transpose(-1, -2)).float().mul_(scale)  # (b, H, T, T)
+    if unseen is not None:
+        shares.masked_fill_(unseen, -torch.inf)
+    torch.softmax(shares, dim=-1, out=shares)
+    of_scores = (grad @ value.transpose(-1, -2)).float()  # of the shares, (b, H, T, T)
+    of_scores.sub_((grad.float() * mixed.float()).sum(dim=-1, keepdim=True)).mul_(shares)
+    shares, of_scores = shares.to(grad.dtype), of_scores.to(grad.dtype)
+    of_query, of_key = of_scores @ key, of_scores.transpose(-1, -2) @ query
+    return of_query.mul_(scale), of_key.mul_(scale), shares.transpose(-1, -2) @ grad
 
 
 def _attend(

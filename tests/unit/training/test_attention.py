@@ -26,8 +26,10 @@ def padded():
     return mask.expand(2, 1, 7, 7)
 
 
-@pytest.mark.parametrize("mask", [None, padded()])
-def test_values_and_gradients_are_those_of_torch(mask):
+@pytest.mark.parametrize("at_once", [1, 1 << 19])
+@pytest.mark.parametrize("mask", [None, padded(), padded()[1:]])
+def test_values_and_gradients_are_those_of_torch(mask, at_once, monkeypatch):
+    monkeypatch.setattr("retrieval.training.attention._CACHED_SCORES", at_once)
     ours, theirs = inputs(), inputs()
     weights = torch.randn(2, 3, 7, 8, generator=torch.Generator().manual_seed(1))
     got = RecomputedAttention.apply(*ours, mask, 0.3)
