@@ -48,9 +48,10 @@ class Unigram:
         return self._ids.get(piece)
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a normalised text, its words separated by one space each."""
+        """Ids of a normalised text; a space begins a word, and so does the text."""
+        words = text.replace(_SPACE, " ").removeprefix(" ").split(" ") if text else ()
         ids: list[int] = []
-        for word in text.split(" ") if text else ():
+        for word in words:
             ids += self._known.get(word) or self._learn(word)
         return ids
 

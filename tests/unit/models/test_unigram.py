@@ -28,6 +28,14 @@ def both(folder):
     return load_tokenizer(folder), Tokenizer.from_file(str(folder / TOKENIZER_FILE))
 
 
+@pytest.fixture(scope="module")
+def untidy(folder, tmp_path_factory):
+    file = json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
+    path = tmp_path_factory.mktemp("untidy") / TOKENIZER_FILE
+    path.write_text(json.dumps(file | {"normalizer": {"type": "NFKC"}}), encoding="utf-8")
+    return load_tokenizer(path.parent), Tokenizer.from_file(str(path))
+
+
 def test_the_likelier_of_two_ways_to_cut_a_word_is_taken():
     likely_pair = Unigram([*PIECES, ("▁a", -1.0), ("b", -1.0), ("▁ab", -2.5)], UNKNOWN)
     likely_whole = Unigram([*PIECES, ("▁a", -1.0), ("b", -1.0), ("▁ab", -1.5)], UNKNOWN)
@@ -54,6 +62,12 @@ def test_a_word_seen_before_has_the_same_pieces(monkeypatch):
 @given(st.text(alphabet=LETTERS, max_size=40) | st.text(max_size=20))
 def test_it_splits_as_tokenizers_does(both, text):
     ours, theirs = both
+    assert ours.encode([text], 10_000) == [theirs.encode(text).ids]
+
+
+@given(st.text(alphabet=LETTERS, max_size=40))
+def test_it_splits_as_tokenizers_does_where_nothing_tidies_the_spaces(untidy, text):
+    ours, theirs = untidy
     assert ours.encode([text], 10_000) == [theirs.encode(text).ids]
 
 
