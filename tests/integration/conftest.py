@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from zenml.utils.source_utils import set_custom_source_root
 
 from tests.integration.mlflow_server import MlflowServer
 from tests.s3_server import S3Server, new_server, remove
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from tests.integration.production import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
-set_custom_source_root(str(ROOT))  # ZenML would look at the main module, and a worker of pytest-xdist has none
 PARTS = (
     "run.py",
     "questions.csv",
