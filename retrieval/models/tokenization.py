@@ -85,8 +85,9 @@ class TextTokenizer:
 
     def _contents(self, texts: Sequence[str]) -> list[list[int]]:
         if self._unigram:
-            return [self._unigram.encode(self._core.normalizer.normalize_str(text)) for text in texts]
-        rows = [encoding.ids for encoding in self._core.encode_batch_fast(list(texts), add_special_tokens=False)]
+            rows = [self._unigram.encode(self._core.normalizer.normalize_str(text)) for text in texts]
+        else:
+            rows = [encoding.ids for encoding in self._core.encode_batch_fast(list(texts), add_special_tokens=False)]
         if not self._vocabulary:
             return rows
         return [[i if i < self._vocabulary else self._unknown_id for i in row] for row in rows]

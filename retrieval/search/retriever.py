@@ -60,11 +60,10 @@ class Retriever:
         vectors: CorpusVectors,
         settings: RetrieverSettings,
         runtime: Runtime,
-        bm25: Bm25Index | None = None,
     ) -> Retriever:
-        """Join models and vectors, and index the corpus for BM25 where that was not done before."""
+        """Join models and vectors, and index the corpus for BM25."""
         index = DenseIndex.of(corpus, vectors.passages, vectors.titles)
-        return cls(corpus, bi_encoder, cross_encoder, index, bm25 or settings.bm25(corpus), settings, runtime)
+        return cls(corpus, bi_encoder, cross_encoder, index, settings.bm25(corpus), settings, runtime)
 
     def with_settings(self, settings: RetrieverSettings) -> Retriever:
         """The same retriever joined otherwise; BM25 is indexed anew only if its own settings differ."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from retrieval.models.tokenization import TOKENIZER_FILE, load_tokenizer
+from retrieval.models.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer
 from retrieval.models.unigram import Unigram, unigram_of
 from tests.tiny_models import unigram_tokenizer
 
@@ -100,6 +100,14 @@ def test_a_tokenizer_with_other_steps_is_left_to_tokenizers(folder, change):
     assert unigram_of(file) is not None
     change(file)
     assert unigram_of(file) is None
+
+
+def test_ids_that_the_model_does_not_know_become_unknown(folder, both):
+    core, vocabulary = Tokenizer.from_file(str(folder / TOKENIZER_FILE)), 5
+    unigram = unigram_of(json.loads(core.to_str()))
+    (row,) = TextTokenizer(core, 1, vocabulary, UNKNOWN, unigram).encode(["quy định"], 100)
+    assert row == [piece if piece < vocabulary else UNKNOWN for piece in both[0].encode(["quy định"], 100)[0]]
+    assert UNKNOWN in row
 
 
 def test_a_file_without_a_sidecar_finds_its_padding(folder, tmp_path):
