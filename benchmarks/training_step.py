@@ -46,10 +46,10 @@ def batches_of(encoder: BiEncoder, count: int, size: int) -> list[RankingBatch]:
     chosen = tuple(articles[int(row)] for row in drawn)
     passages = cut_passages(chosen, encoder.tokenizer.offsets, data.passage_tokens, data.passage_overlap_tokens)
     first = {passage.cid: passage.text for passage in passages if passage.number == 0}
-    eye = np.eye(size, dtype=bool)
+    eye, weights = np.eye(size, dtype=bool), np.ones(size, np.float32)
     groups = [chosen[start : start + size] for start in range(0, len(chosen), size)]
     return [
-        RankingBatch(tuple(a.title for a in group), tuple(first[a.cid] for a in group), eye, ~eye & False)
+        RankingBatch(tuple(a.title for a in group), tuple(first[a.cid] for a in group), eye, ~eye & False, weights)
         for group in groups
     ]
 

@@ -13,7 +13,12 @@ Chunk = TypeVar("Chunk")
 
 
 def multiple_negatives_ranking(
-    queries: Tensor, passages: Tensor, positives: Tensor, excluded: Tensor, temperature: float
+    queries: Tensor,
+    passages: Tensor,
+    positives: Tensor,
+    excluded: Tensor,
+    temperature: float,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Minus the log of the share of the softmax that falls on a query's positives, averaged over queries.
 
@@ -27,20 +32,31 @@ def multiple_negatives_ranking(
         positives: (B, P) bool, passages that answer the query; at least one a row.
         excluded: (B, P) bool, passages that count neither as positive nor as negative (in-batch false negatives).
         temperature: Divides the scores; above 0.
+        weights: (B,) what each query counts in the mean, above 0; None counts all the same.
 
     Returns:
         Scalar mean loss, in nats.
 
     Raises:
-        ValueError: If the temperature is not positive, a shape does not fit, a query has no positive, or a passage is
-            both positive and excluded.
+        ValueError: If the temperature or a weight is not positive, a shape does not fit, a query has no positive, or a
+            passage is both positive and excluded.
     """
     _check_masks(queries, passages, positives, excluded, temperature)
+    _check_weights(queries, weights)
     with torch.autocast(queries.device.type, enabled=False):
         scores = queries.float() @ passages.float().T / temperature  # (B, D) x (D, P) -> (B, P)
         scores = scores.masked_fill(excluded, -torch.inf)
         of_positives = scores.masked_fill(~positives, -torch.inf)
-        return (scores.logsumexp(dim=1) - of_positives.logsumexp(dim=1)).mean()  # (B,) -> scalar
+        losses = scores.logsumexp(dim=1) - of_positives.logsumexp(dim=1)  # (B,)
+        return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+
+
+def _check_weights(queries: Tensor, weights: Tensor | None) -> None:
+    if weights is not None and (weights.shape != queries.shape[:1] or not bool((weights > 0).all())):
+        raise ValueError(
+            f"weights are of shape {tuple(weights.shape)} for {len(queries)} queries, the least"
+            f" {float(weights.min()) if weights.numel() else 'missing'}; give each query one weight above 0"
+        )
 
 
 def _check_masks(queries: Tensor, passages: Tensor, positives: Tensor, excluded: Tensor, temperature: float) -> None:
@@ -68,6 +84,7 @@ def cached_multiple_negatives_ranking(
     positives: Tensor,
     excluded: Tensor,
     temperature: float,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """`multiple_negatives_ranking` over more rows than fit in memory at once (GradCache: Gao et al., 2021).
 
@@ -82,6 +99,7 @@ def cached_multiple_negatives_ranking(
         positives: (B, P) bool, rows and columns in the order of the concatenated chunks.
         excluded: (B, P) bool, in the same order.
         temperature: Divides the scores; above 0.
+        weights: (B,) what each query counts, in the same order; None counts all the same.
 
     Returns:
         Scalar mean loss in nats, detached.
@@ -99,7 +117,7 @@ def cached_multiple_negatives_ranking(
     split = len(queries)
     with torch.enable_grad():
         loss = multiple_negatives_ranking(
-            torch.cat(leaves[:split]), torch.cat(leaves[split:]), positives, excluded, temperature
+            torch.cat(leaves[:split]), torch.cat(leaves[split:]), positives, excluded, temperature, weights
         )
         torch.autograd.backward(loss)
         for chunk, state, leaf in zip(chunks, states, leaves, strict=True):

@@ -143,12 +143,14 @@ class RankingBatch:
         passages: P distinct texts.
         positives: (B, P) True where the passage is the query's own positive.
         excluded: (B, P) True where it belongs to another relevant article or is another piece of one.
+        weights: (B,) float32, what each query counts in the loss.
     """
 
     queries: tuple[str, ...]
     passages: tuple[str, ...]
     positives: NDArray[np.bool_]
     excluded: NDArray[np.bool_]
+    weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ class RankingPlan:
         seed: Of the order and all choices.
         batch_articles: Articles in a batch, each with all its queries, which then share its passage.
         neighbours: Articles that follow one another in the corpus and stay together in such a batch.
+        title_query_weight: What a query made from a title counts in the loss, where another counts 1.
     """
 
     examples: Sequence[Example]
@@ -178,6 +181,7 @@ class RankingPlan:
     seed: int
     batch_articles: int = 0
     neighbours: int = 8
+    title_query_weight: float = 1.0
 
     def batches(self, epoch: int) -> list[RankingBatch]:
         """All batches of one epoch, in order."""
@@ -221,7 +225,8 @@ class RankingPlan:
         excluded = np.array([[bool(example.relevant & cids) for cids in holders] for example in group])  # (B, P)
         positives = np.zeros_like(excluded)
         positives[np.arange(len(group)), own] = True
-        return RankingBatch(tuple(e.text for e in group), tuple(column), positives, excluded & ~positives)
+        weights = np.array([self.title_query_weight if e.from_title else 1.0 for e in group], np.float32)
+        return RankingBatch(tuple(e.text for e in group), tuple(column), positives, excluded & ~positives, weights)
 
     def _pieces(self, example: Example, epoch: int) -> list[tuple[str, str]]:
         """The query's positive and its hard negatives, as article id and text."""

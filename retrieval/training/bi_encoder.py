@@ -105,15 +105,17 @@ class BiEncoderTask:
             torch.from_numpy(mask[query_order][:, passage_order]).to(self.runtime.device)
             for mask in (batch.positives, batch.excluded)
         )
+        weights = torch.from_numpy(batch.weights[query_order]).to(self.runtime.device)
+        temperature = self.config.temperature
         if self.config.loss == "cached_mnrl":
             loss = cached_multiple_negatives_ranking(
-                self._embed, queries, passages, positives, excluded, self.config.temperature
+                self._embed, queries, passages, positives, excluded, temperature, weights
             )
             return float(loss)
         with forward_precision(self.runtime):  # around all passes, so that the weights are rounded once
             query_vectors = torch.cat([self._embed(one) for one in queries])  # (B, D)
             passage_vectors = torch.cat([self._embed(one) for one in passages])  # (P, D)
-        loss = multiple_negatives_ranking(query_vectors, passage_vectors, positives, excluded, self.config.temperature)
+        loss = multiple_negatives_ranking(query_vectors, passage_vectors, positives, excluded, temperature, weights)
         torch.autograd.backward(loss)
         return float(loss.detach())
 
@@ -183,6 +185,7 @@ def train_bi_encoder(
         hard_negatives=config.hard_negatives,
         passage_choice=config.passage_choice,
         title_share=config.title_share,
+        title_query_weight=config.title_query_weight,
         batch_queries=config.training.batch_queries,
         batch_articles=config.batch_articles,
         neighbours=config.neighbours,

@@ -63,6 +63,27 @@ def test_everything_but_the_positive_excluded_costs_nothing_and_stays_finite():
     assert torch.isfinite(queries.grad).all()
 
 
+def test_a_query_of_weight_three_counts_as_much_as_three_of_it():
+    queries, passages = unit(2, 4).requires_grad_(), unit(3, 4, seed=1)
+    thrice = queries.detach()[[0, 1, 1, 1]].requires_grad_()
+    positives, excluded = torch.eye(2, 3, dtype=torch.bool), none(2, 3)
+    excluded[1, 2] = True
+    loss = multiple_negatives_ranking(queries, passages, positives, excluded, 0.1, torch.tensor([1.0, 3.0]))
+    rows = [0, 1, 1, 1]
+    repeated = multiple_negatives_ranking(thrice, passages, positives[rows], excluded[rows], 0.1)
+    loss.backward()
+    repeated.backward()
+    assert loss.item() == pytest.approx(repeated.item(), abs=1e-6)
+    assert torch.allclose(queries.grad[1], thrice.grad[1:].sum(dim=0), atol=1e-6)
+    assert torch.allclose(queries.grad[0], thrice.grad[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [torch.tensor([1.0, 0.0]), torch.tensor([1.0])])
+def test_weights_that_do_not_fit_are_refused(weights):
+    with pytest.raises(ValueError, match="give each query one weight above 0"):
+        multiple_negatives_ranking(unit(2, 4), unit(2, 4), eye(2), none(2, 2), 0.1, weights)
+
+
 @pytest.mark.parametrize(
     ("positives", "excluded", "temperature", "message"),
     [
@@ -105,12 +126,14 @@ def test_cached_ranking_loss_has_the_plain_values_and_gradients_with_dropout_on(
 
     torch.manual_seed(9)
     embedded = [plain(chunk) for chunk in chunks]
-    loss = multiple_negatives_ranking(torch.cat(embedded[:2]), torch.cat(embedded[2:]), positives, excluded, 0.1)
+    weights = torch.tensor([1.0, 3.0, 1.0, 0.5, 1.0])
+    masks = positives, excluded, 0.1, weights
+    loss = multiple_negatives_ranking(torch.cat(embedded[:2]), torch.cat(embedded[2:]), *masks)
     loss.backward()
     after = torch.get_rng_state()
 
     torch.manual_seed(9)
-    value = cached_multiple_negatives_ranking(cached, chunks[:2], chunks[2:], positives, excluded, 0.1)
+    value = cached_multiple_negatives_ranking(cached, chunks[:2], chunks[2:], *masks)
     assert value.item() == pytest.approx(loss.item(), abs=1e-7)
     assert torch.allclose(gradients(cached), gradients(plain), atol=1e-7)
     assert torch.equal(torch.get_rng_state(), after)

@@ -107,6 +107,12 @@ def test_title_share_teaches_titles_to_queries_that_were_not_made_from_one():
     assert {p for epoch in range(20) for p in only_batch(half, epoch).passages} == {"a0", "title a", "b0"}
 
 
+def test_only_queries_made_from_titles_count_more_where_that_is_configured():
+    queries = [Query("1", "one", ("a",), source="csv"), Query("2", "two", ("b",), source="title")]
+    batch = only_batch(plan_of(FOUR, queries, title_query_weight=3.0))
+    assert dict(zip(batch.queries, batch.weights.tolist(), strict=True)) == {"one": 1.0, "two": 3.0}
+
+
 @pytest.mark.parametrize(
     ("choice", "epochs"),
     [("first", ["x y", "x y", "x y"]), ("rotate", ["x y", "z w", "x y"]), ("overlap", ["z w", "z w", "z w"])],

@@ -36,7 +36,7 @@ def gradients(model):
 def ranking_task(tiny, dataset, **options):
     texts = article_texts(dataset.corpus, "text")
     examples = training_examples(dataset.select("train"), texts, "text")
-    plan = RankingPlan(examples, texts, {"q3": ["law:9"]}, 1, "first", 0.0, 8, seed=2)
+    plan = RankingPlan(examples, texts, {"q3": ["law:9"]}, 1, "first", 0.0, 8, seed=2, title_query_weight=3.0)
     return BiEncoderTask(tiny, plan, BiEncoderConfig(training=FAST, **options), CPU)
 
 
@@ -45,7 +45,7 @@ def plain_ranking_gradients(model, batch, temperature):
     queries = torch.cat([model(torch.tensor([row])) for row in model.tokenize_queries(batch.queries)])
     passages = torch.cat([model(torch.tensor([row])) for row in model.tokenize_passages(batch.passages)])
     masks = torch.from_numpy(batch.positives), torch.from_numpy(batch.excluded)
-    loss = multiple_negatives_ranking(queries, passages, *masks, temperature)
+    loss = multiple_negatives_ranking(queries, passages, *masks, temperature, torch.from_numpy(batch.weights))
     loss.backward()
     return loss.item(), gradients(model)
 
