@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deployment.bundle import FACTS, UNKNOWN, Bundle, BundleFacts, open_bundle, write_facts
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
-from retrieval.folders import MANIFEST, verify_folder, write_folder
+from retrieval.folders import MANIFEST, link_or_copy, verify_folder, write_folder
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
 from retrieval.search.kept import FACTS as KEPT_FACTS
 from retrieval.search.kept import KEPT, STAGES, facts_of, kept_folder
@@ -60,10 +60,11 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
     if target.exists() and not (target / FACTS).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise ArtifactError(f"{target}: exists and is no bundle; choose another place or remove it")
     try:
+        place = link_or_copy if link else shutil.copyfile
         with write_folder(target) as staging:
             for name in _files_of(source):
                 (staging / name).parent.mkdir(parents=True, exist_ok=True)
-                _place(source / name, staging / name, link)
+                place(source / name, staging / name)
             write_facts(staging, facts_of_retriever(source))
     except OSError as error:
         raise ArtifactError(
@@ -161,17 +162,6 @@ def _files_of(source: Path) -> list[str]:
     listed = json.loads((source / MANIFEST).read_text(encoding="utf-8"))["files"]
     inner = (path.relative_to(source).as_posix() for path in source.rglob(MANIFEST) if path.parent != source)
     return sorted({*listed, *inner} - {FACTS, KEPT_FACTS})
-
-
-def _place(source: Path, target: Path, link: bool) -> None:
-    if link:
-        try:
-            target.hardlink_to(source.resolve())
-        except OSError:  # another disk, or one without links
-            _logger.debug("%s: copied, not linked", target)
-        else:
-            return
-    shutil.copyfile(source, target)
 
 
 def _settings(folder: Path) -> ModelSettings | None:

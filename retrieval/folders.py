@@ -103,6 +103,19 @@ def write_folder(target: Path) -> Iterator[Path]:
         raise
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Have a file of a finished folder in another one, by a link where the file system gives one.
+
+    Finished files are replaced, never written into, so that sharing one is safe and takes no room twice. An older
+    file there goes first.
+    """
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)
+
+
 @contextmanager
 def write_file(target: Path) -> Iterator[Path]:
     """Give a temporary file beside ``target`` to write into, then move it to ``target``; an error leaves no trace."""

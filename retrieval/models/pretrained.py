@@ -19,7 +19,8 @@ from retrieval.folders import MANIFEST, verify_folder, write_folder
 from retrieval.models.bundled import BUNDLED, bundled_folder
 from retrieval.models.foreign import read_foreign_settings
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
-from retrieval.models.tokenization import TextTokenizer, load_tokenizer
+from retrieval.models.tokenization import TextTokenizer
+from retrieval.models.tokenizer_folder import load_tokenizer
 from retrieval.models.weights import SAFETENSORS, read_state, split_state
 
 _FAMILIES = ("bert", "roberta", "xlm-roberta")

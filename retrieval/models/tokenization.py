@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from retrieval.errors import ModelError
-from retrieval.models.phobert import build_phobert_tokenizer
-from retrieval.models.unigram import Unigram, unigram_of
+from retrieval.models.unigram import Unigram
 
 TOKENIZER_FILE = "tokenizer.json"
-_SIDECAR = "text_tokenizer.json"
-_OTHER_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
-_PAD_TOKENS = ("<pad>", "[PAD]")
+SIDECAR = "text_tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -74,14 +70,10 @@ class TextTokenizer:
         """Ids the tokenizer can give."""
         return self._vocabulary or (len(self._unigram) if self._unigram else int(self._core.get_vocab_size()))
 
-    @cached_property
+    @property
     def _whole(self) -> Tokenizer:
         """``core`` with all its vocabulary: for what `Unigram` does not do."""
-        if self._unigram is None:
-            return self._core
-        values = json.loads(self._core.to_str())
-        values["model"]["vocab"] = self._unigram.pieces()
-        return Tokenizer.from_str(json.dumps(values))
+        return self._core if self._unigram is None else _with_pieces(self._core, self._unigram)
 
     def _contents(self, texts: Sequence[str]) -> list[list[int]]:
         if self._unigram:
@@ -179,7 +171,7 @@ class TextTokenizer:
         """Write the tokenizer into ``folder``, in the form transformers reads, with our own notes beside it."""
         self._whole.save(str(folder / TOKENIZER_FILE))
         notes = {"pad_id": self.pad_id, "vocabulary": self._vocabulary, "unknown_id": self._unknown_id}
-        (folder / _SIDECAR).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+        (folder / SIDECAR).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
         names = {
             "bos_token": self._template.first[:1],
             "cls_token": self._template.first[:1],
@@ -204,59 +196,9 @@ def _read_template(core: Tokenizer) -> _Template:
     return _Template(tuple(first), tuple(middle), tuple(last), 1 in pair.type_ids)
 
 
-def load_tokenizer(folder: Path) -> TextTokenizer:
-    """Read the tokenizer of a model folder, whichever of the usual forms it has.
-
-    Raises:
-        ModelError: If the folder has no tokenizer that can be read.
-    """
-    try:
-        if (folder / TOKENIZER_FILE).is_file():
-            return _from_json(folder)
-        if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
-            return TextTokenizer(**build_phobert_tokenizer(folder))
-        if any((folder / name).is_file() for name in _OTHER_FILES):
-            return _from_transformers(folder)
-    except ModelError:
-        raise
-    except Exception as error:  # tokenizers raises bare Exception
-        raise ModelError(
-            f"{folder}: its tokenizer cannot be read ({error}); save or download the model again"
-        ) from error
-    raise ModelError(f"{folder}: no {TOKENIZER_FILE} nor another tokenizer file; save or download the model again")
-
-
-def _from_json(folder: Path) -> TextTokenizer:
-    core, unigram = _read_core(folder / TOKENIZER_FILE)
-    sidecar = folder / _SIDECAR
-    if sidecar.is_file():
-        return TextTokenizer(core, **json.loads(sidecar.read_text(encoding="utf-8")), unigram=unigram)
-    return TextTokenizer(core, _special_id((unigram or core).token_to_id, _PAD_TOKENS, folder), unigram=unigram)
-
-
-def _read_core(path: Path) -> tuple[Tokenizer, Unigram | None]:
-    """The tokenizer of a file; without most of its vocabulary where `Unigram` takes that over."""
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    unigram = unigram_of(values)
-    if unigram is None:
-        return Tokenizer.from_file(str(path)), None
-    del values["model"]["vocab"][values["model"]["unk_id"] + 1 :]
-    return Tokenizer.from_str(json.dumps(values)), unigram
-
-
-def _from_transformers(folder: Path) -> TextTokenizer:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    core = getattr(tokenizer, "backend_tokenizer", None)
-    if core is None:
-        raise ModelError(f"{folder}: {type(tokenizer).__name__} has no fast form; add its tokenizer.json")
-    return TextTokenizer(core, _special_id(core.token_to_id, _PAD_TOKENS, folder))
-
-
-def _special_id(token_to_id: Callable[[str], int | None], names: Sequence[str], folder: Path) -> int:
-    for name in names:
-        found = token_to_id(name)
-        if found is not None:
-            return int(found)
-    raise ModelError(f"{folder}: its tokenizer has none of {', '.join(names)}; give a BERT or RoBERTa tokenizer")
+@lru_cache(maxsize=1)
+def _with_pieces(core: Tokenizer, unigram: Unigram) -> Tokenizer:
+    """``core`` with all the pieces of ``unigram``, as it was in its file."""
+    values = json.loads(core.to_str())
+    values["model"]["vocab"] = unigram.pieces()
+    return Tokenizer.from_str(json.dumps(values))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
-from retrieval.folders import verify_folder, write_file, write_folder
+from retrieval.folders import MANIFEST, link_or_copy, verify_folder, write_file, write_folder
 
 KEPT = Path("models/legal-retriever")
 """Default place, below the folder commands are typed in."""
@@ -27,7 +26,7 @@ _REMEDIES = {
 
 
 def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str] | None = None) -> Path:
-    """Keep a copy of a retriever folder under its version and make it the newest.
+    """Keep a retriever folder under its version and make it the newest; on one disk the files are shared.
 
     Args:
         folder: Written by `Retriever.save`.
@@ -41,11 +40,11 @@ def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str]
     verify_folder(folder)
     target = root / version
     with write_folder(target) as staging:
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.copytree(path, staging / path.name)
-            else:
-                shutil.copy2(path, staging / path.name)
+        for path in folder.rglob("*"):
+            copy = staging / path.relative_to(folder)
+            if path.is_file() and path != folder / MANIFEST:  # that is written anew
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                link_or_copy(path, copy)
         if facts is not None:
             _write_json(staging / FACTS, facts)
     _write_json(root / _POINTER, {"version": version})

@@ -6,13 +6,13 @@ pickle for it. ``mlflow.artifacts.download_artifacts("models:/NAME@production")`
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retrieval.folders import link_or_copy
 from steps.tracking.connection import Tracker, failures
 from steps.tracking.runs import experiment_id, run_of
 
@@ -105,11 +105,8 @@ def _keep(tracker: Tracker, model_id: str, location: str, folder: Path) -> None:
     if tracker.is_server or not location.startswith(("file:", "/")):
         tracker.client.log_model_artifacts(model_id, str(folder))
         return
-    shutil.copytree(folder, location.removeprefix("file:"), copy_function=_link_or_copy, dirs_exist_ok=True)
+    shutil.copytree(folder, location.removeprefix("file:"), copy_function=_shared, dirs_exist_ok=True)
 
 
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without links
-        shutil.copy2(source, target)
+def _shared(source: str, target: str) -> None:
+    link_or_copy(Path(source), Path(target))

@@ -17,7 +17,8 @@ from retrieval.models.bundled import bundled_folder
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.pretrained import load
 from retrieval.models.reranker import load_cross_encoder
-from retrieval.models.tokenization import TOKENIZER_FILE, load_tokenizer
+from retrieval.models.tokenization import TOKENIZER_FILE
+from retrieval.models.tokenizer_folder import load_tokenizer
 from retrieval.runtime import Runtime
 from tests.tiny_models import (
     WORDS,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.errors import ModelError
-from retrieval.models.tokenization import load_tokenizer
+from retrieval.models.tokenizer_folder import load_tokenizer
 from tests.tiny_models import sentences, unigram_tokenizer, write_phobert_tokenizer
 
 BOS, PAD, EOS = 0, 1, 2
@@ -72,6 +72,19 @@ def test_a_saved_tokenizer_gives_the_same_ids(tokenizer, tmp_path):
     texts = [text.replace("_", " ") for text in sentences(20)]
     assert again.encode(texts, 64) == tokenizer.encode(texts, 64)
     assert again.pad_id == tokenizer.pad_id
+
+
+def test_models_with_the_same_tokenizer_file_share_what_was_read_and_a_changed_file_is_read_anew(tmp_path):
+    folders = [tmp_path / name for name in ("one", "two", "other")]
+    for folder in folders:
+        folder.mkdir()
+        unigram_tokenizer().save(folder)
+    path = folders[2] / "tokenizer.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("NFKC", "NFC"), encoding="utf-8")
+    one, two, other = (load_tokenizer(folder) for folder in folders)
+    assert one._core is two._core
+    text = "½ ngày"  # NFKC makes 1⁄2 of it
+    assert one.encode([text], 64) == two.encode([text], 64) != other.encode([text], 64)
 
 
 def test_a_saved_phobert_tokenizer_still_turns_unknown_pieces_into_unk(tmp_path):

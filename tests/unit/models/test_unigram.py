@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from retrieval.models.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer
+from retrieval.models.tokenization import TOKENIZER_FILE, TextTokenizer
+from retrieval.models.tokenizer_folder import load_tokenizer
 from retrieval.models.unigram import Unigram, unigram_of
 from tests.tiny_models import unigram_tokenizer
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from retrieval.errors import ArtifactError
-from retrieval.folders import write_folder
+from retrieval.folders import verify_folder, write_folder
 from retrieval.search.kept import facts_of, keep, kept_folder, record_stages
 
 
@@ -22,6 +22,25 @@ def test_facts_are_kept_in_the_folder_and_signed_by_its_manifest(source, tmp_pat
     kept = keep(source, "3", tmp_path / "root", {"retriever": "3", "code": "abc"})
     assert facts_of(kept) == {"retriever": "3", "code": "abc"}
     assert "facts.json" in json.loads((kept / "manifest.json").read_text())["files"]
+
+
+def test_a_kept_folder_shares_files_with_its_source_and_leaves_it_as_it_was(source, tmp_path):
+    manifest = (source / "manifest.json").read_bytes()
+    kept = keep(source, "3", tmp_path / "root", {"retriever": "3"})
+    assert (kept / "settings.json").samefile(source / "settings.json")
+    assert (source / "manifest.json").read_bytes() == manifest
+    verify_folder(source)
+    verify_folder(kept)
+
+
+def test_where_the_disk_has_no_links_a_kept_folder_is_a_copy(source, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
+    kept = keep(source, "3", tmp_path / "root")
+    assert not (kept / "settings.json").samefile(source / "settings.json")
+    verify_folder(kept)
 
 
 def test_a_folder_kept_without_facts_says_its_version_and_another_nothing(source, tmp_path):
