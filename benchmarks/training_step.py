@@ -29,8 +29,9 @@ from retrieval.models.encoder import BiEncoder, bi_encoder_from
 from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16
 from retrieval.telemetry import telemetry_off
 from retrieval.training.attention import recomputed_attention
-from retrieval.training.batches import ArticleTexts, RankingBatch, RankingPlan
+from retrieval.training.batches import RankingBatch, RankingPlan
 from retrieval.training.bi_encoder import BiEncoderTask
+from retrieval.training.examples import ArticleTexts
 from retrieval.training.freezing import prepared
 from retrieval.training.loop import make_optimizer
 

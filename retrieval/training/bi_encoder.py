@@ -23,11 +23,10 @@ from retrieval.search.embedding import corpus_states
 from retrieval.training.batches import (
     RankingBatch,
     RankingPlan,
-    article_texts,
     compact_batches,
     content_fingerprint,
-    training_examples,
 )
+from retrieval.training.examples import article_texts, training_examples
 from retrieval.training.interpolation import interpolate, learning_weights
 from retrieval.training.loop import Log, TrainingReport, fit, forward_precision
 from retrieval.training.validation import make_pool, validation_queries

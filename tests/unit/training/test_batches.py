@@ -9,13 +9,11 @@ from retrieval.errors import TrainingError
 from retrieval.records import Article, Corpus, Dataset, Passage, Query
 from retrieval.training.batches import (
     RankingPlan,
-    article_texts,
-    choose_passage,
     compact_batches,
     content_fingerprint,
     shuffled_groups,
-    training_examples,
 )
+from retrieval.training.examples import article_texts, choose_passage, training_examples
 
 
 def corpus_of(bodies, titles=None):

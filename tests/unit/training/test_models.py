@@ -15,9 +15,10 @@ from retrieval.models.losses import binary_cross_entropy, multiple_negatives_ran
 from retrieval.models.reranker import cross_encoder_from
 from retrieval.records import Query
 from retrieval.runtime import Runtime
-from retrieval.training.batches import RankingPlan, article_texts, draw_training_queries, training_examples
+from retrieval.training.batches import RankingPlan, draw_training_queries
 from retrieval.training.bi_encoder import BiEncoderTask, train_bi_encoder
 from retrieval.training.cross_encoder import CrossEncoderTask, PairPlan, train_cross_encoder
+from retrieval.training.examples import article_texts, training_examples
 from retrieval.training.freezing import prepared
 from retrieval.training.validation import candidates_mrr, candidates_of, make_pool, validation_queries
 
