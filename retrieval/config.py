@@ -127,7 +127,9 @@ class BiEncoderConfig(Section):
         0.0, description="Share of queries not made from titles whose positive is the title, to train that field."
     )
     title_query_weight: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="What a query made from a title counts in the loss, where another query counts 1."
+        1.0,
+        description="What a query made from a title counts in the loss, where another counts 1; more helps titles and,"
+        " above 2, costs questions.",
     )
     trained_share: Share = Field(
         1.0, description="Share of the trained weights in the kept ones, the base's are the rest; below 1 forgets less."
