@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -169,7 +170,8 @@ class TextTokenizer:
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer into ``folder``, in the form transformers reads, with our own notes beside it."""
-        self._whole.save(str(folder / TOKENIZER_FILE))
+        values = _described(self._core, self._unigram)
+        (folder / TOKENIZER_FILE).write_text(json.dumps(values, ensure_ascii=False) + "\n", encoding="utf-8")
         notes = {"pad_id": self.pad_id, "vocabulary": self._vocabulary, "unknown_id": self._unknown_id}
         (folder / SIDECAR).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
         names = {
@@ -179,7 +181,10 @@ class TextTokenizer:
             "sep_token": self._template.last[:1],
             "pad_token": (self.pad_id,),
         }
-        config = {name: self._whole.id_to_token(ids[0]) for name, ids in names.items() if ids}
+        pieces = self._unigram.pieces() if self._unigram else None
+        config = {
+            name: pieces[ids[0]][0] if pieces else self._core.id_to_token(ids[0]) for name, ids in names.items() if ids
+        }
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         text = json.dumps(config, indent=2, ensure_ascii=False)
         (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
@@ -199,6 +204,12 @@ def _read_template(core: Tokenizer) -> _Template:
 @lru_cache(maxsize=1)
 def _with_pieces(core: Tokenizer, unigram: Unigram) -> Tokenizer:
     """``core`` with all the pieces of ``unigram``, as it was in its file."""
-    values = json.loads(core.to_str())
-    values["model"]["vocab"] = unigram.pieces()
-    return Tokenizer.from_str(json.dumps(values))
+    return Tokenizer.from_str(json.dumps(_described(core, unigram)))
+
+
+def _described(core: Tokenizer, unigram: Unigram | None) -> dict[str, Any]:
+    """What a ``tokenizer.json`` says; log probabilities stay what they are, which `Tokenizer.save` rounds."""
+    values: dict[str, Any] = json.loads(core.to_str())
+    if unigram:
+        values["model"]["vocab"] = unigram.pieces()
+    return values

@@ -13,12 +13,13 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PhobertTokenizer
 
 from retrieval.models.batching import pad
-from retrieval.models.bundled import bundled_folder
+from retrieval.models.bundled import bundled_folder, for_vietnamese, packed_file, read_packed, tokenizer_of
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.models.pretrained import load
 from retrieval.models.reranker import load_cross_encoder
 from retrieval.models.tokenization import TOKENIZER_FILE
 from retrieval.models.tokenizer_folder import load_tokenizer
+from retrieval.models.vocabulary import LETTERS
 from retrieval.runtime import Runtime
 from tests.tiny_models import (
     WORDS,
@@ -64,6 +65,20 @@ def test_bundled_tokens_are_those_of_tokenizers_on_law_and_on_anything_else(bund
     made = ["".join(draw.choices([*pieces, " ", " "], k=draw.randrange(12))) for _ in range(3000)]
     texts = [*articles, *QUESTIONS, *made]
     assert bundled.tokenizer.encode(texts, 10_000) == [whole.encode(text).ids for text in texts]
+
+
+def test_without_other_languages_vietnamese_and_english_are_segmented_as_before(articles):
+    model = read_packed(packed_file())
+    kept = for_vietnamese(model)
+    draw = random.Random(1)
+    made = ["".join(piece for piece, _ in draw.choices(kept.pieces, k=draw.randrange(1, 12))) for _ in range(3000)]
+    written = [text for text in made if all(letter in LETTERS or not letter.isalpha() for letter in text.lower())]
+    texts = [*articles, *QUESTIONS, "Công ty Facebook thuê container của tôi?", *written]
+    assert len(written) > 1000
+    before, after = (tokenizer_of(each).encode(texts, 10_000) for each in (model, kept))
+    assert [[kept.pieces[i] for i in row] for row in after] == [[model.pieces[i] for i in row] for row in before]
+    foreign = tokenizer_of(kept).encode(["Straße, ação, закон, 法律"], 100)[0]
+    assert kept.special[3] not in foreign
 
 
 def test_bundled_vectors_agree_with_its_own_engine_beyond_cosine_0_999(bundled, articles):

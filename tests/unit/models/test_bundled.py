@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from retrieval.errors import ModelError
-from retrieval.models.bundled import packed_file, read_packed, state_of
+from retrieval.models.bundled import for_vietnamese, packed_file, read_packed, state_of
 
 HIDDEN, LAYERS, HEADS, INNER, VOCABULARY, POSITIONS, TYPES = 32, 1, 4, 64, 6, 8, 2
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁điều", "▁luật"]
@@ -71,6 +72,18 @@ def test_header_pieces_and_plain_tensors_are_read(path):
     assert model.special == (0, 2, 1, 3)
     assert model.pieces[4] == ("▁điều", 4.0)
     assert model.tensors["l0.fi.b"].tolist() == list(range(64))
+
+
+def test_without_other_languages_each_piece_keeps_its_vector(path):
+    model = read_packed(path)
+    rows = np.arange(VOCABULARY * HIDDEN, dtype=np.float32)
+    pieces = [("▁при", 0.0), ("<s>", 1.0), ("▁ção", 2.0), ("<pad>", 3.0), ("</s>", 4.0), ("▁luật", 5.0)]
+    mixed = replace(model, pieces=pieces, special=(1, 4, 3, 3), tensors={**model.tensors, "emb.word": rows})
+    kept = for_vietnamese(mixed)
+    assert kept.pieces == [pieces[old] for old in (1, 3, 4, 5)]
+    assert kept.special == (0, 2, 1, 1)
+    weights = state_of(kept)["embeddings.word_embeddings.weight"]
+    assert weights.tolist() == rows.reshape(VOCABULARY, HIDDEN)[[1, 3, 4, 5]].tolist()
 
 
 def test_weights_get_the_names_and_shapes_of_bert(path):
