@@ -67,7 +67,7 @@ class FirstStageOut(BaseModel):
     dense_scaled: float
     passage: float = Field(description="Cosine of question and nearest passage.")
     title: float | None = Field(description="Cosine of question and title; null where titles are not searched.")
-    hybrid: float = Field(description="The mix of both scaled scores, by which articles are ranked.")
+    hybrid: float = Field(description="Mix of both scaled scores, and more where the question names the law.")
 
 
 class ArticleOut(BaseModel):

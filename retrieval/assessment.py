@@ -147,8 +147,8 @@ def assess_first_stage(
 ) -> FirstStageAssessment:
     """Runs of BM25, the untouched encoder, their best mix, the trained encoder and its hybrid.
 
-    The baselines are what anyone would set up: best passage and title. An article's opening as a field of its own and
-    the headings above it belong to the retriever.
+    The baselines are what anyone would set up: best passage and title. An article's opening as a field of its own, the
+    headings above it and the names of laws in a question belong to the retriever.
 
     Args:
         dataset: Split, cut and segmented.
@@ -160,7 +160,7 @@ def assess_first_stage(
         runtime: Where to compute.
         states: Validation and test queries after the lowest layers, which both encoders share, where that is known.
     """
-    plain = config.model_copy(update={"opening_weights": (0.0,), "bm25_headings": False})
+    plain = config.model_copy(update={"opening_weights": (0.0,), "bm25_headings": False, "named_weight": 0.0})
     after, before = (
         assess(dataset, encoder, None, vectors, weights, title_queries, seed, runtime, states)
         for (encoder, vectors), weights in ((trained, config), (untouched, plain))

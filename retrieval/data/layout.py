@@ -38,7 +38,12 @@ def laid_out(body: str) -> list[Line]:
 
 def heading_of(cid: str) -> str:
     """``Điều 113`` of ``45/2019/QH14:113``; empty where an id does not end in an article's number."""
-    return f"Điều {match[2]}" if (match := _NUMBER.fullmatch(cid)) else ""
+    return f"Điều {number}" if (number := number_of(cid)) else ""
+
+
+def number_of(cid: str) -> str:
+    """``113`` of ``45/2019/QH14:113``; empty where an id does not end in an article's number."""
+    return match[2] if (match := _NUMBER.fullmatch(cid)) else ""
 
 
 def law_number_of(cid: str) -> str:

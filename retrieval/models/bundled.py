@@ -73,7 +73,7 @@ class PackedModel:
 
 
 def bundled_folder(cache: Path | None = None, again: bool = False) -> Path:
-    """Folder of the bundled encoder, converted on first use (about 5 s and 270 MB).
+    """Folder of the bundled encoder, converted on first use (about 5 s and 260 MB).
 
     Args:
         cache: Where converted models are kept; default ``$XDG_CACHE_HOME/vietnamese-legal-retrieval``.

@@ -50,7 +50,7 @@ class FirstStageScores:
         dense_scaled: The same within [0, 1]; 0 where there is none.
         passage: Cosine of question and best passage.
         title: Cosine of question and title; None where titles are not searched.
-        hybrid: The mix of both scaled scores.
+        hybrid: The mix of both scaled scores, and more where the question names the article or its law.
     """
 
     bm25: float | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from retrieval.search.bm25 import Bm25Index
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
+from retrieval.search.named import NamedLaws
 from retrieval.search.rerank import blend, reranker_logits, sigmoid
 from retrieval.search.settings import RetrieverSettings, read_settings, write_settings
 
@@ -94,7 +96,17 @@ class Retriever:
         weights = settings.title_weight if settings.titles else 0.0, settings.opening_weight
         bm25 = self.bm25.search(queries, settings.candidates)
         dense = self.index.search(qids, vectors, settings.candidates, *weights)
-        return FirstStage(vectors, bm25, dense, fuse(dense, bm25, settings.bm25_weight, settings.candidates))
+        return FirstStage(vectors, bm25, dense, self.mixed(queries, dense, bm25, settings.bm25_weight))
+
+    def mixed(self, queries: Sequence[Query], dense: Run, bm25: Run, bm25_weight: float) -> Run:
+        """The hybrid run of some queries: both runs mixed, with what a question names sooner."""
+        mix, weight = fuse(dense, bm25, bm25_weight, self.settings.candidates), self.settings.named_weight
+        return self.named_laws.favour(mix, queries, weight) if weight else mix
+
+    @cached_property
+    def named_laws(self) -> NamedLaws:
+        """How a question can name the laws of the corpus."""
+        return NamedLaws.of(self.corpus)
 
     def logits(
         self, queries: Sequence[Query], stage: FirstStage, depth: int, label: str | None = None

@@ -31,6 +31,7 @@ class RetrieverSettings:
         bm25_units: BM25's tokens.
         bm25_title_count: Times BM25 counts a title where titles are a field.
         bm25_headings: Whether BM25 reads the law's name and the headings above an article.
+        named_weight: What a found article gains where the question names its law; 0 does not look for names.
     """
 
     titles: bool = True
@@ -45,6 +46,7 @@ class RetrieverSettings:
     bm25_units: Units = "bigrams"
     bm25_title_count: int = 3
     bm25_headings: bool = False
+    named_weight: float = 0.0
 
     @classmethod
     def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
@@ -57,6 +59,7 @@ class RetrieverSettings:
             bm25_units=config.bm25_units,
             bm25_title_count=config.bm25_title_count,
             bm25_headings=config.bm25_headings,
+            named_weight=config.named_weight,
         )
 
     def bm25(self, corpus: Corpus) -> Bm25Index:

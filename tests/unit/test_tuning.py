@@ -86,3 +86,14 @@ def test_the_baselines_have_no_opening_field_and_no_headings(retriever: Retrieve
     for name, opening in (("untouched", 0.0), ("trained", 0.3)):
         expected = np.sort(index.scores(vectors, 0.2, opening), axis=1)[:, ::-1]
         np.testing.assert_allclose(runs[name].scores[:, :10], expected[:, :10], atol=1e-5)
+
+
+def test_only_the_retriever_looks_for_names(retriever: Retriever) -> None:
+    index, runtime = retriever.index, retriever.runtime
+    asked = [replace(query, text=f"{query.text} theo Bộ luật thử") for query in queries_of(retriever, "test")]
+    both = (retriever.bi_encoder, CorpusVectors(index.passages, index.titles))
+    config = SearchConfig(opening_weights=(0.0,), bm25_headings=False, named_weight=1.0)
+    found = assess_first_stage(Dataset(retriever.corpus, tuple(asked)), both, both, config, 0, 1, runtime)
+    mix, hybrid = (next(run for run in found.test.runs if run.name == name) for name in ("mix", "hybrid"))
+    np.testing.assert_array_equal(hybrid.rows, mix.rows)  # all the articles are of that law
+    np.testing.assert_allclose(hybrid.scores, (mix.scores + 1.0) / 2.0, atol=1e-6)

@@ -1,5 +1,7 @@
 """What an answer says about why it ranks where it does."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.tiny_bundle import QUESTION, tiny_retriever
@@ -55,3 +57,11 @@ def test_without_a_cross_encoder_the_score_is_the_hybrid_one(tmp_path):
     for answer in tiny_retriever(tmp_path, rerank=False).search(QUESTION, 5):
         assert answer.score == pytest.approx(answer.first_stage.hybrid)
         assert answer.reranker is None
+
+
+def test_an_article_that_the_question_names_is_the_first_answer(retriever):
+    question = "Người lao động được nghỉ hằng năm theo quy định, Điều 17 Bộ luật thử"
+    assert retriever.search(question, 3)[0].article.cid == "1/2020/QH14:1"
+    looking = retriever.with_settings(replace(retriever.settings, named_weight=0.3))
+    first, second, *_ = looking.search(question, 3)
+    assert (first.article.cid, second.article.cid) == ("1/2020/QH14:17", "1/2020/QH14:1")
