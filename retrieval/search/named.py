@@ -18,6 +18,8 @@ from retrieval.search.ranking import run_of, top_k
 
 _WORD = re.compile(r"[\w/–-]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_PARTS = frozenset({"điều", "khoản", "điểm"})
+_NUMBER = re.compile(r"\d*[a-zđ]?")
 _BEFORE_LUAT = frozenset({"pháp", "kỷ", "kỉ", "quy"})
 """Syllables that make another word with "luật": law in general, discipline, rule."""
 
@@ -58,14 +60,15 @@ class NamedLaws:
         """What a question names.
 
         Returns:
-            The articles it names by law and number; the other articles of the laws it names, or, where it names no
-            law, the articles with a number it names.
+            The articles it names by law and number, or by number where it says nothing else; the other articles of the
+            laws it names, or, where it names no law, the articles with a number it names.
         """
         words = _WORD.findall(question.lower())
         of_laws = Rows().union(*(self.laws[form] for form in self._written(words)))
         after = (word for before, word in pairwise(words) if before == "điều")
         numbered = Rows().union(*(self.numbers.get(word, Rows()) for word in after))
-        exact = of_laws & numbered
+        alone = all(word in _PARTS or _NUMBER.fullmatch(word) for word in words)
+        exact = numbered if alone else of_laws & numbered
         return exact, (of_laws or numbered) - exact
 
     def favour(self, run: Run, queries: Sequence[Query], weight: float) -> Run:

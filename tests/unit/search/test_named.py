@@ -91,7 +91,9 @@ def test_a_number_the_law_does_not_have_leaves_the_law():
 
 
 def test_a_number_alone_names_that_article_of_every_law():
-    assert named("Điều 2 nói gì?") == ([], [f"{number}:2" for number in LAWS])
+    of_all = [f"{number}:2" for number in LAWS]
+    assert named("Điều 2 nói gì?") == ([], of_all)
+    assert named("khoản 1, Điều 2") == (of_all, [])  # nothing else to go by
 
 
 def test_a_named_article_comes_first_though_neither_search_found_it():
