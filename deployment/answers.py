@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from deployment.refusals import CODES
+from retrieval.search.answers import NamedAs
 
 
 class TimingsOut(BaseModel):
@@ -67,7 +68,8 @@ class FirstStageOut(BaseModel):
     dense_scaled: float
     passage: float = Field(description="Cosine of question and nearest passage.")
     title: float | None = Field(description="Cosine of question and title; null where titles are not searched.")
-    hybrid: float = Field(description="Mix of both scaled scores, and more where the question names the law.")
+    hybrid: float = Field(description="Ranks it: both scaled scores mixed, moved where the question names something.")
+    named: NamedAs | None = Field(None, description="article: the question names it; part: its law or its number.")
 
 
 class ArticleOut(BaseModel):

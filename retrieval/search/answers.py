@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.records import Article, Corpus, Hit, Run
 from retrieval.search.fusion import min_max
+from retrieval.search.named import Named
 
 if TYPE_CHECKING:
     from retrieval.search.dense import DenseIndex
+
+NamedAs = Literal["article", "part"]
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,22 @@ class FirstStage:
         vectors: (Q, D) query vectors.
         bm25: Lexical run.
         dense: Vector run.
-        hybrid: Their mix.
+        hybrid: Their mix, with what the queries name sooner.
+        named: (Q,) what each query names; empty where nobody looked.
     """
 
     vectors: NDArray[np.float32]
     bm25: Run
     dense: Run
     hybrid: Run
+    named: tuple[Named, ...] = ()
 
     def part(self, positions: Sequence[int]) -> FirstStage:
         """The same for the queries at some positions, in the order given."""
         qids = [self.hybrid.qids[position] for position in positions]
-        runs = (run.select(qids) for run in (self.bm25, self.dense, self.hybrid))
-        return FirstStage(self.vectors[list(positions)], *runs)
+        bm25, dense, hybrid = (run.select(qids) for run in (self.bm25, self.dense, self.hybrid))
+        named = tuple(self.named[position] for position in positions) if self.named else ()
+        return FirstStage(self.vectors[list(positions)], bm25, dense, hybrid, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ class FirstStageScores:
         dense_scaled: The same within [0, 1]; 0 where there is none.
         passage: Cosine of question and best passage.
         title: Cosine of question and title; None where titles are not searched.
-        hybrid: The mix of both scaled scores, and more where the question names the article or its law.
+        hybrid: What ranks it: the mix of both scaled scores, moved where the question names laws or articles.
+        named: "article" where the question names it, "part" where it names its law, or its number without a law.
     """
 
     bm25: float | None
@@ -60,6 +67,7 @@ class FirstStageScores:
     passage: float
     title: float | None
     hybrid: float
+    named: NamedAs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,7 @@ def _first_stage_scores(
 ) -> list[FirstStageScores]:
     bm25, dense, hybrid = (_by_row(run, run.scores) for run in (stage.bm25, stage.dense, stage.hybrid))
     bm25_scaled, dense_scaled = (_by_row(run, min_max(run.scores)) for run in (stage.bm25, stage.dense))
+    named = stage.named[0] if stage.named else Named()
     fields, question = titles and len(index.titles) > 0, stage.vectors[0]
     return [
         FirstStageScores(
@@ -129,6 +138,7 @@ def _first_stage_scores(
             float(index.passages[passage] @ question),
             float(index.titles[row] @ question) if fields else None,
             hybrid.get(row, 0.0),
+            "article" if row in named.articles else "part" if row in named.parts else None,
         )
         for row, passage in zip(rows, passage_rows, strict=True)
     ]

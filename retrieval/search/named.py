@@ -6,26 +6,43 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.data.layout import law_number_of, number_of
-from retrieval.records import Corpus, Query, Run
+from retrieval.records import Corpus, Run
 from retrieval.search.ranking import run_of, top_k
 
 _WORD = re.compile(r"[\w/–-]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_LAW_NUMBER = re.compile(r"\d+/(?:((?:19|20)\d\d)/)?[^/]+")
+_ARTICLE_NUMBER = re.compile(r"\d*[a-zđ]?")
+_BEFORE_YEAR = frozenset({"năm", "số", "việt", "nam"})
 _PARTS = frozenset({"điều", "khoản", "điểm"})
-_NUMBER = re.compile(r"\d*[a-zđ]?")
-_BEFORE_LUAT = frozenset({"pháp", "kỷ", "kỉ", "quy"})
-"""Syllables that make another word with "luật": law in general, discipline, rule."""
+_NO_LAW = frozenset({"pháp", "kỷ", "kỉ", "quy", "dự"})
+"""Syllables that make another word with "luật": law in general, discipline, rule, bill."""
+_OTHER_TEXTS = frozenset({"luật", "nghị định", "thông tư", "hợp đồng"})
+"""What else has articles; followed by no known name it says that they are not those of the corpus."""
+_LOWEST = 0.1
+"""Scores of the rest where an article is named: a reranker whose share is below 0.44 does not put one of them first."""
 
-_Value = TypeVar("_Value")
 Rows = frozenset[int]
 """Rows of articles in their corpus."""
+_NONE: Rows = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What one question names.
+
+    Attributes:
+        articles: Named by law and number, or by number where the question says nothing else.
+        parts: The other articles of the laws it names; where it names no text at all, those with a number it names.
+    """
+
+    articles: Rows = _NONE
+    parts: Rows = _NONE
 
 
 @dataclass(frozen=True)
@@ -33,101 +50,105 @@ class NamedLaws:
     """The ways in which a question can name the laws of a corpus and their articles.
 
     Attributes:
-        laws: Each way to write a law, in small letters, and its articles.
-        years: The same ways and the years in those laws' names.
+        laws: Each way to write a law, in small letters, and its articles by the law's year, "" where that is unknown.
         numbers: Article numbers, in small letters, and the articles that have them.
     """
 
-    laws: Mapping[str, Rows]
-    years: Mapping[str, frozenset[str]]
+    laws: Mapping[str, Mapping[str, Rows]]
     numbers: Mapping[str, Rows]
 
     @classmethod
     def of(cls, corpus: Corpus) -> NamedLaws:
         """Read the names off a corpus; one without laws has none."""
-        laws: dict[str, set[int]] = {}
-        years: dict[str, set[str]] = {}
+        of_law: dict[tuple[str, str], set[int]] = {}
         numbers: dict[str, set[int]] = {}
         for row, article in enumerate(corpus.articles):
-            for form in _forms(article.law, law_number_of(article.cid)):
-                laws.setdefault(form, set()).add(row)
-                years.setdefault(form, set()).update(_YEAR.findall(article.law))
+            of_law.setdefault((article.law, law_number_of(article.cid)), set()).add(row)
             if number := number_of(article.cid):
                 numbers.setdefault(number.lower(), set()).add(row)
-        return cls(_frozen(laws), _frozen(years), _frozen(numbers))
+        laws: dict[str, dict[str, Rows]] = {}
+        for (law, number), rows in of_law.items():
+            for form, year in _forms(law, number):
+                years = laws.setdefault(form, {})
+                years[year] = years.get(year, _NONE) | rows
+        return cls(laws, {number: Rows(rows) for number, rows in numbers.items()})
 
-    def articles(self, question: str) -> tuple[Rows, Rows]:
-        """What a question names.
-
-        Returns:
-            The articles it names by law and number, or by number where it says nothing else; the other articles of the
-            laws it names, or, where it names no law, the articles with a number it names.
-        """
+    def named(self, question: str) -> Named:
+        """What a question names; each number belongs to the law after it, or else before it."""
         words = _WORD.findall(question.lower())
-        of_laws = Rows().union(*(self.laws[form] for form in self._written(words)))
-        after = (word for before, word in pairwise(words) if before == "điều")
-        numbered = Rows().union(*(self.numbers.get(word, Rows()) for word in after))
-        alone = all(word in _PARTS or _NUMBER.fullmatch(word) for word in words)
-        exact = numbered if alone else of_laws & numbered
-        return exact, (of_laws or numbered) - exact
-
-    def favour(self, run: Run, queries: Sequence[Query], weight: float) -> Run:
-        """A run in which what a question names comes sooner.
-
-        Articles named by law and number come first, found or not; found ones of a law that is named, or with a number
-        that is named without a law, gain ``weight``.
-
-        Args:
-            run: With scores within [0, 1], as they are afterwards.
-            queries: (Q,) the run's queries, in its order.
-            weight: Above 0; at 0 the run stays as it is.
-        """
-        named = [self.articles(query.text) for query in queries] if weight else []
-        if not any(exact or others for exact, others in named):
-            return run
-        rows, scores = run.rows.copy(), run.scores.copy()
-        for position, (exact, others) in enumerate(named):
-            if exact or others:
-                values = _laid_out(run, position)
-                values[list(others)] += weight
-                values[list(exact)] = np.maximum(values[list(exact)], 0.0) + 1.0 + weight
-                found, best = top_k(values[None] / (1.0 + weight + bool(exact)), rows.shape[1])
-                rows[position], scores[position] = found[0], best[0]
-        return run_of(run.name, run.qids, run.cids, rows, scores)
+        laws = list(self._laws(words))
+        numbered = [
+            (place, self.numbers[number])
+            for place in range(1, len(words))
+            if words[place - 1] == "điều" and (number := words[place].lstrip("0")) in self.numbers
+        ]
+        of_numbers = _NONE.union(*(rows for _, rows in numbered))
+        if all(word in _PARTS or _ARTICLE_NUMBER.fullmatch(word) for word in words):
+            return Named(articles=of_numbers)
+        if not laws:
+            return Named(parts=of_numbers)
+        articles = _NONE.union(*(rows & _nearest(laws, place) for place, rows in numbered))
+        return Named(articles, _NONE.union(*(rows for _, rows in laws)) - articles)
 
     @cached_property
     def _longest(self) -> int:
         """Words of the longest name."""
         return max((form.count(" ") + 1 for form in self.laws), default=0)
 
-    def _written(self, words: Sequence[str]) -> Iterator[str]:
-        """The laws' names among the words of a question."""
-        for start in range(len(words)):
-            for end in range(start + 1, min(start + self._longest, len(words)) + 1):
-                form = " ".join(words[start:end])
-                if form in self.laws and self._is_meant(form, words[:start], words[end:]):
-                    yield form
+    def _laws(self, words: Sequence[str]) -> Iterator[tuple[int, Rows]]:
+        """Where a question names a law or another text, and the articles of it that the corpus has."""
+        start = 0
+        while start < len(words):
+            end = next((end for end in self._ends(start, len(words)) if " ".join(words[start:end]) in self.laws), start)
+            inside = words[start] == "luật" and start > 0 and words[start - 1] in _NO_LAW
+            if end > start and not inside:
+                yield start, self._of_year(" ".join(words[start:end]), words[end:])
+            elif not inside and _is_other_text(words[start : start + 2]):
+                yield start, _NONE
+            start = max(end, start + 1)
 
-    def _is_meant(self, form: str, before: Sequence[str], after: Sequence[str]) -> bool:
-        """Not another year's law of that name, nor the end of a longer word such as "kỷ luật lao động"."""
-        year = next((word for word in after[:2] if word != "năm"), "")
-        another = bool(_YEAR.fullmatch(year)) and year not in self.years[form]
-        inside = form.startswith("luật ") and before[-1:] and before[-1] in _BEFORE_LUAT
-        return not another and not inside
+    def _ends(self, start: int, size: int) -> range:
+        """Where a name that begins at ``start`` can end, the longest first."""
+        return range(min(start + self._longest, size), start, -1)
+
+    def _of_year(self, form: str, after: Sequence[str]) -> Rows:
+        """Articles of the law of a name and the year said after it; of all of that name where none is said."""
+        years = self.laws[form]
+        following = next((word for word in after if word not in _BEFORE_YEAR), "")
+        law_number = _LAW_NUMBER.fullmatch(following)
+        year = law_number[1] if law_number else following if _YEAR.fullmatch(following) else None
+        if year is None or list(years) == [""]:
+            return _NONE.union(*years.values())
+        return years.get(year, _NONE)
 
 
-def _forms(law: str, number: str) -> Iterator[str]:
-    """Ways to write a law: its number, its name without year and country, without "bộ", abbreviated (BLLĐ)."""
-    words = [word for word in _WORD.findall(law.lower()) if not _YEAR.fullmatch(word)]
-    name = " ".join(words).removesuffix(" việt nam")
-    yield from filter(None, (number.lower(), name))
-    if name.startswith("bộ luật "):
-        yield name.removeprefix("bộ ")
-        yield "".join(word[0] for word in name.split())
+def favour(run: Run, named: Sequence[Named], weight: float) -> Run:
+    """A run in which what its questions name comes sooner.
 
+    Found articles of `Named.parts` gain ``weight`` before all scores are brought back to [0, 1]. Those of
+    `Named.articles` come first, found or not.
 
-def _frozen(sets: Mapping[str, set[_Value]]) -> dict[str, frozenset[_Value]]:
-    return {key: frozenset(values) for key, values in sets.items()}
+    Args:
+        run: With scores within [0, 1].
+        named: (Q,) what each question names; empty where nobody looked.
+        weight: At least 0.
+    """
+    if not any(one.articles or one.parts for one in named):
+        return run
+    rows, scores = run.rows.copy(), run.scores.copy()
+    for position, one in enumerate(named):
+        if one.articles or one.parts:
+            values = _laid_out(run, position)
+            values[list(one.parts)] += weight
+            values /= 1.0 + weight
+            if one.articles:
+                first = list(one.articles)
+                own = np.maximum(values[first], 0.0)
+                values *= _LOWEST
+                values[first] = 1.0 - _LOWEST + _LOWEST * own
+            found, best = top_k(values[None], rows.shape[1])
+            rows[position], scores[position] = found[0], best[0]
+    return run_of(run.name, run.qids, run.cids, rows, scores)
 
 
 def _laid_out(run: Run, position: int) -> NDArray[np.float32]:
@@ -136,3 +157,27 @@ def _laid_out(run: Run, position: int) -> NDArray[np.float32]:
     found = run.rows[position] >= 0
     values[run.rows[position][found]] = run.scores[position][found]
     return values
+
+
+def _nearest(laws: Sequence[tuple[int, Rows]], place: int) -> Rows:
+    """The articles of the first law that is named after a place, or of the last one before it."""
+    return next((rows for start, rows in laws if start > place), laws[-1][1])
+
+
+def _is_other_text(words: Sequence[str]) -> bool:
+    return words[0] in _OTHER_TEXTS or " ".join(words) in _OTHER_TEXTS or bool(_LAW_NUMBER.fullmatch(words[0]))
+
+
+def _forms(law: str, number: str) -> Iterator[tuple[str, str]]:
+    """Ways to write a law, with its year: by its number; by name, also without "bộ"; abbreviated (BLLĐ)."""
+    words = _WORD.findall(law.lower())
+    law_number = _LAW_NUMBER.fullmatch(number.lower())
+    if law_number:
+        yield number.lower(), ""
+    year = next(filter(_YEAR.fullmatch, reversed(words)), (law_number and law_number[1]) or "")
+    name = " ".join(word for word in words if not _YEAR.fullmatch(word)).removesuffix(" việt nam")
+    if name:
+        yield name, year
+    if name.startswith("bộ luật "):
+        yield name.removeprefix("bộ "), year
+        yield "".join(word[0] for word in name.split()), year

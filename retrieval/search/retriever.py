@@ -24,7 +24,7 @@ from retrieval.search.bm25 import Bm25Index
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
-from retrieval.search.named import NamedLaws
+from retrieval.search.named import Named, NamedLaws, favour
 from retrieval.search.rerank import blend, reranker_logits, sigmoid
 from retrieval.search.settings import RetrieverSettings, read_settings, write_settings
 
@@ -96,12 +96,13 @@ class Retriever:
         weights = settings.title_weight if settings.titles else 0.0, settings.opening_weight
         bm25 = self.bm25.search(queries, settings.candidates)
         dense = self.index.search(qids, vectors, settings.candidates, *weights)
-        return FirstStage(vectors, bm25, dense, self.mixed(queries, dense, bm25, settings.bm25_weight))
+        named = self.named(queries)
+        mix = fuse(dense, bm25, settings.bm25_weight, settings.candidates)
+        return FirstStage(vectors, bm25, dense, favour(mix, named, settings.named_weight), named)
 
-    def mixed(self, queries: Sequence[Query], dense: Run, bm25: Run, bm25_weight: float) -> Run:
-        """The hybrid run of some queries: both runs mixed, with what a question names sooner."""
-        mix, weight = fuse(dense, bm25, bm25_weight, self.settings.candidates), self.settings.named_weight
-        return self.named_laws.favour(mix, queries, weight) if weight else mix
+    def named(self, queries: Sequence[Query]) -> tuple[Named, ...]:
+        """(Q,) what each query names; empty where the settings do not look for names."""
+        return tuple(self.named_laws.named(query.text) for query in queries) if self.settings.named_weight else ()
 
     @cached_property
     def named_laws(self) -> NamedLaws:

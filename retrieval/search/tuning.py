@@ -13,6 +13,8 @@ from retrieval.config import SearchConfig
 from retrieval.evaluation.metrics import evaluate
 from retrieval.records import Query, Run, qrels_of
 from retrieval.search.answers import FirstStage
+from retrieval.search.fusion import fuse
+from retrieval.search.named import favour
 from retrieval.search.rerank import blend
 from retrieval.search.retriever import Retriever
 
@@ -40,12 +42,14 @@ def tune_first_stage(
     """
     settings, qids = retriever.settings, [query.qid for query in queries]
     bm25 = retriever.bm25.search(queries, settings.candidates)
+    named = retriever.named(queries)
     has_titles = settings.titles and len(retriever.index.titles) > 0
     best, best_quality = settings, -1.0
     for title, opening in product(config.title_weights if has_titles else (0.0,), config.opening_weights):
         dense = retriever.index.search(qids, vectors, settings.candidates, title, opening)
         for bm25_weight in config.bm25_weights:
-            quality = _quality(retriever.mixed(queries, dense, bm25, bm25_weight), queries)
+            mix = fuse(dense, bm25, bm25_weight, settings.candidates)
+            quality = _quality(favour(mix, named, settings.named_weight), queries)
             if quality > best_quality + _WORTH:
                 best = replace(settings, title_weight=title, opening_weight=opening, bm25_weight=bm25_weight)
                 best_quality = quality

@@ -28,7 +28,7 @@ function why(found, weights) {
     row("đoạn sát nhất", parts.passage, parts.passage, 3, "Độ gần của câu hỏi với đoạn sát nhất", "part"),
   ];
   if (parts.title !== null) rows.push(row("tên điều", parts.title, parts.title, 3, "Độ gần của câu hỏi với tên điều", "part"));
-  rows.push(row("Vòng đầu: cả hai", parts.hybrid, parts.hybrid, 3, "Từ khóa và ý nghĩa trộn lại"));
+  rows.push(row("Vòng đầu: cả hai", parts.hybrid, parts.hybrid, 3, "Từ khóa và ý nghĩa trộn lại; thêm điểm cho điều, luật mà câu hỏi nêu"));
   if (read) rows.push(row("Đọc kỹ", parts.reranker, parts.reranker, 3, `Góp ${share(weights.reranker)} điểm xếp hạng`));
   // what the reranker did not read stands behind what it read, with a score below 0 that says nothing to people
   if (found.score >= 0) rows.push(row("Điểm xếp hạng", found.score, found.score, 3, "Điểm cuối, dùng để xếp thứ tự", "total"));
@@ -54,11 +54,13 @@ function row(name, share, value, digits, explained, kind) {
 }
 
 function reason({ rank, score, components: parts }) {
-  const first = `Thứ ${rank}: ${WORDS[level(parts.bm25_scaled)]}, ${MEANING[level(parts.dense_scaled)]}, so với các điều khác được xét.`;
+  const found = `Thứ ${rank}: ${WORDS[level(parts.bm25_scaled)]}, ${MEANING[level(parts.dense_scaled)]}, so với các điều khác được xét.`;
+  const first = parts.named ? `${NAMED[parts.named]} ${found}` : found;
   if (parts.reranker !== null) return `${first} Sau khi đọc kỹ, máy cho rằng đoạn này trả lời câu hỏi: ${number(parts.reranker * 100, 0)} %.`;
   return score < 0 ? `${first} Đứng sau các điều đã được đọc kỹ.` : first;
 }
 
+const NAMED = { article: "Câu hỏi nêu đúng điều này.", part: "Câu hỏi nêu luật này hoặc số của điều này." };
 const WORDS = ["rất ít từ khóa trùng", "một số từ khóa trùng", "khá nhiều từ khóa trùng", "rất nhiều từ khóa trùng"];
 const MEANING = ["ý nghĩa còn xa", "ý nghĩa hơi gần", "ý nghĩa khá gần", "ý nghĩa rất gần"];
 const level = (scaled) => [0.2, 0.5, 0.85].filter((least) => scaled > least).length;

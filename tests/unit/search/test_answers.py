@@ -65,3 +65,4 @@ def test_an_article_that_the_question_names_is_the_first_answer(retriever):
     looking = retriever.with_settings(replace(retriever.settings, named_weight=0.3))
     first, second, *_ = looking.search(question, 3)
     assert (first.article.cid, second.article.cid) == ("1/2020/QH14:17", "1/2020/QH14:1")
+    assert (first.first_stage.named, second.first_stage.named) == ("article", "part")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.records import Article, Corpus, Query, Run
-from retrieval.search.named import NamedLaws
+from retrieval.records import Article, Corpus, Run
+from retrieval.search.named import Named, NamedLaws, favour
+from retrieval.search.rerank import blend_probabilities
 
 LAWS = {
     "91/2015/QH13": "Bộ luật dân sự 2015",
@@ -25,8 +26,8 @@ NAMED = NamedLaws.of(corpus_of())
 
 
 def named(question):
-    exact, others = ([CIDS[row] for row in sorted(rows)] for rows in NAMED.articles(question))
-    return exact, others
+    found = NAMED.named(question)
+    return tuple([CIDS[row] for row in sorted(rows)] for rows in (found.articles, found.parts))
 
 
 def articles_of(*numbers):
@@ -96,31 +97,81 @@ def test_a_number_alone_names_that_article_of_every_law():
     assert named("khoản 1, Điều 2") == (of_all, [])  # nothing else to go by
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Điều 2 Luật Đầu tư",
+        "Điều 2 Bộ luật dân sự 2005",
+        "Điều 2 Bộ luật Lao động số 10/2012/QH13",
+        "Điều 2 Nghị định 145/2020/NĐ-CP",
+        "vi phạm điều 2 của hợp đồng",
+    ],
+)
+def test_an_article_of_another_text_is_none_of_these(question):
+    assert named(question) == ([], [])
+
+
+def test_the_year_tells_two_laws_of_one_name_apart():
+    laws = {"33/2005/QH11": "Bộ luật dân sự 2005", "91/2015/QH13": "Bộ luật dân sự 2015"}
+    both = NamedLaws.of(corpus_of(("33/2005/QH11:1", "91/2015/QH13:1"), laws))
+    assert both.named("Điều 1 Bộ luật dân sự năm 2015").articles == {1}
+    assert both.named("Điều 1 Bộ luật dân sự số 33/2005/QH11").articles == {0}
+    assert both.named("Điều 1 BLDS").articles == {0, 1}
+
+
+def test_the_year_of_a_name_without_one_is_that_of_the_laws_number():
+    land = NamedLaws.of(corpus_of(("31/2024/QH15:1",), {"31/2024/QH15": "Luật Đất đai"}))
+    assert land.named("Điều 1 Luật Đất đai 2024").articles == {0}
+    assert land.named("Điều 1 Luật Đất đai 2013").articles == frozenset()
+
+
+def test_each_number_belongs_to_the_law_after_it_or_else_before_it():
+    assert named("Điều 2 BLLĐ và Điều 1 BLDS")[0] == ["91/2015/QH13:1", "45/2019/QH14:2"]
+    assert named("BLLĐ, điều 02")[0] == ["45/2019/QH14:2"]
+
+
+def test_ids_that_are_no_law_numbers_name_none():
+    plain = NamedLaws.of(corpus_of(("3:2", "4:2"), {}))
+    assert plain.named("lương tháng 3") == Named()
+
+
+def favoured(run, *questions, weight=0.3):
+    return favour(run, [NAMED.named(question) for question in questions], weight)
+
+
 def test_a_named_article_comes_first_though_neither_search_found_it():
     run = run_of_rows([[0, 3, 6, -1]], [[1.0, 0.6, 0.5, -np.inf]])
-    favoured = NAMED.favour(run, [Query("q", "Điều 2 Bộ luật Lao động")], 0.3)
-    assert order(favoured) == ["45/2019/QH14:2", CIDS[0], CIDS[6], CIDS[3]]
-    scores = [hit.score for hit in favoured.hits(0)]
-    assert scores == pytest.approx([1.3 / 2.3, 1.0 / 2.3, 0.8 / 2.3, 0.6 / 2.3])
+    found = favoured(run, "Điều 2 Bộ luật Lao động")
+    assert order(found) == ["45/2019/QH14:2", CIDS[0], CIDS[6], CIDS[3]]
+    scores = [hit.score for hit in found.hits(0)]
+    assert scores == pytest.approx([0.9, 0.1 * 1.0 / 1.3, 0.1 * 0.8 / 1.3, 0.1 * 0.6 / 1.3])
+
+
+def test_a_named_article_stays_before_the_best_of_its_law_and_before_what_a_reranker_prefers():
+    run = run_of_rows([[6, 0, -1]], [[1.0, 0.4, -np.inf]])
+    found = favoured(run, "Điều 2 Bộ luật Lao động")
+    assert order(found) == ["45/2019/QH14:2", CIDS[6], CIDS[0]]
+    read = blend_probabilities(found, np.array([[0.0, 1.0, 1.0]], np.float32), 3, 0.4)
+    assert order(read)[0] == "45/2019/QH14:2"
 
 
 def test_found_articles_of_a_named_law_gain_and_no_other_is_brought_in():
     run = run_of_rows([[0, 6, 3, -1]], [[1.0, 0.8, 0.2, -np.inf]])
-    favoured = NAMED.favour(run, [Query("q", "Theo Bộ luật Lao động, ...")], 0.3)
-    assert order(favoured) == [CIDS[6], CIDS[0], CIDS[3]]
-    assert favoured.scores[0, :3].tolist() == pytest.approx([1.1 / 1.3, 1.0 / 1.3, 0.2 / 1.3])
+    found = favoured(run, "Theo Bộ luật Lao động, ...")
+    assert order(found) == [CIDS[6], CIDS[0], CIDS[3]]
+    assert found.scores[0, :3].tolist() == pytest.approx([1.1 / 1.3, 1.0 / 1.3, 0.2 / 1.3])
 
 
 def test_questions_that_name_nothing_keep_their_hits_beside_one_that_does():
     run = run_of_rows([[0, 6], [0, 6]], [[1.0, 0.8], [1.0, 0.8]], ("q", "r"))
-    favoured = NAMED.favour(run, [Query("q", "nghỉ phép"), Query("r", "nghỉ phép theo BLLĐ")], 0.3)
-    assert order(favoured, 0) == [CIDS[0], CIDS[6]]
-    assert favoured.scores[0].tolist() == pytest.approx([1.0, 0.8])
-    assert order(favoured, 1) == [CIDS[6], CIDS[0]]
+    found = favoured(run, "nghỉ phép", "nghỉ phép theo BLLĐ")
+    assert order(found, 0) == [CIDS[0], CIDS[6]]
+    assert found.scores[0].tolist() == pytest.approx([1.0, 0.8])
+    assert order(found, 1) == [CIDS[6], CIDS[0]]
 
 
-def test_without_weight_or_names_the_run_is_the_same():
+def test_where_nothing_is_named_or_nobody_looked_the_run_is_the_same():
     run = run_of_rows([[0, 6]], [[1.0, 0.8]])
-    assert NAMED.favour(run, [Query("q", "Bộ luật Lao động")], 0.0) is run
-    plain = NamedLaws.of(corpus_of(("17", "18"), {}))
-    assert plain.favour(run, [Query("q", "Điều 18 Bộ luật Lao động")], 0.3) is run
+    assert favoured(run, "nghỉ phép") is run
+    assert favour(run, (), 0.3) is run
+    assert NamedLaws.of(corpus_of(("17", "18"), {})).named("Điều 18 Bộ luật Lao động") == Named()
