@@ -75,6 +75,16 @@ def test_why_an_article_ranks_here_is_told_in_words_numbers_and_bars(page: Page,
     assert any(width > full / 3 for width in widths)
 
 
+@pytest.mark.skipif(SCREENSHOTS, reason="asks for a made-up law")
+def test_an_article_that_the_question_names_comes_first_and_says_why(page: Page, gateway: LocalServer) -> None:
+    page.goto(f"{gateway.url}/?q=Điều 17 Bộ luật thử")
+    expect(page.locator(".hit").first).to_have_attribute("data-cid", "1/2020/QH14:17")
+    for place, reason in ((0, "Câu hỏi nêu đúng điều này."), (1, "Câu hỏi nêu luật này hoặc số của điều này.")):
+        why = page.locator(".hit .why").nth(place)
+        why.locator("summary").click()
+        expect(why.locator("p")).to_contain_text(reason)
+
+
 def test_an_article_opens_whole_beside_the_results_and_closes_where_one_was(page: Page, gateway: LocalServer) -> None:
     page.goto(f"{gateway.url}/?q={QUESTION}")
     second = page.locator(TITLES).nth(1)
