@@ -74,7 +74,11 @@ class NamedLaws:
         return cls(laws, {number: Rows(rows) for number, rows in numbers.items()})
 
     def named(self, question: str) -> Named:
-        """What a question names; each number belongs to the law after it, or else before it."""
+        """What a question names; each number belongs to the law after it, or else before it.
+
+        Args:
+            question: Clean text; only the first of several numbers after one "Điều" is read.
+        """
         words = _WORD.findall(question.lower())
         laws = list(self._laws(words))
         numbered = [
