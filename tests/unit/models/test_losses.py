@@ -24,8 +24,12 @@ def none(*shape: int) -> torch.Tensor:
     return torch.zeros(*shape, dtype=torch.bool)
 
 
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:
-    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+    return normalize(torch.randn(*shape, generator=seeded(seed)), dim=-1)
 
 
 @pytest.mark.parametrize("size", [2, 7])
@@ -117,7 +121,7 @@ def gradients(model: nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_cached_ranking_loss_has_the_plain_values_and_gradients_with_dropout_on(dropout):
-    queries, passages = torch.randn(5, 6), torch.randn(7, 6)
+    queries, passages = torch.randn(5, 6, generator=seeded(1)), torch.randn(7, 6, generator=seeded(2))
     chunks = [queries[:2], queries[2:], passages[:3], passages[3:4], passages[4:]]
     positives, excluded = none(5, 7), none(5, 7)
     positives[range(5), range(5)] = True
@@ -134,18 +138,18 @@ def test_cached_ranking_loss_has_the_plain_values_and_gradients_with_dropout_on(
 
     torch.manual_seed(9)
     value = cached_multiple_negatives_ranking(cached, chunks[:2], chunks[2:], *masks)
-    assert value.item() == pytest.approx(loss.item(), abs=1e-7)
-    assert torch.allclose(gradients(cached), gradients(plain), atol=1e-7)
+    assert value.item() == pytest.approx(loss.item(), rel=1e-6)
+    assert torch.allclose(gradients(cached), gradients(plain), atol=1e-5)  # up to 5, summed in another order
     assert torch.equal(torch.get_rng_state(), after)
 
 
 def test_cached_ranking_loss_adds_to_the_gradients_already_there():
-    chunks = [torch.randn(3, 6)], [torch.randn(3, 6)]
+    chunks = [torch.randn(3, 6, generator=seeded(1))], [torch.randn(3, 6, generator=seeded(2))]
     once, twice = Toy(0.0), Toy(0.0)
     cached_multiple_negatives_ranking(once, *chunks, eye(3), none(3, 3), 0.1)
     for _ in range(2):
         cached_multiple_negatives_ranking(twice, *chunks, eye(3), none(3, 3), 0.1)
-    assert torch.allclose(2 * gradients(once), gradients(twice))
+    assert torch.allclose(2 * gradients(once), gradients(twice), atol=1e-6)
 
 
 def test_cross_entropy_of_zero_logits_is_log_two():
