@@ -8,8 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
@@ -54,12 +54,28 @@ def _files_below(folder: Path) -> list[Path]:
 def write_manifest(folder: Path) -> dict[str, str]:
     """List every file below ``folder`` with its SHA-256 in ``manifest.json``.
 
+    What a manifest inside the folder lists is taken from there and not read again; were it wrong, `verify_folder`
+    would find it so.
+
     Returns:
         SHA-256 by relative POSIX path.
     """
-    files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in _files_below(folder)}
+    names = [path.relative_to(folder).as_posix() for path in _files_below(folder)]
+    listed = _listed_inside(folder, names)
+    files = {name: listed.get(name) or sha256_of(folder / name) for name in names}
     (folder / MANIFEST).write_text(manifest_text(files), encoding="utf-8")
     return files
+
+
+def _listed_inside(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 by path relative to ``folder`` of what the manifests among its files list."""
+    found: dict[str, str] = {}
+    for name in names:
+        inner, _, last = name.rpartition("/")
+        if last == MANIFEST:
+            with suppress(ArtifactError):  # another thing of that name
+                found |= {f"{inner}/{path}": value for path, value in _read_manifest(folder / name).items()}
+    return found
 
 
 def manifest_text(files: Mapping[str, str]) -> str:
@@ -164,11 +180,7 @@ def verify_folder(folder: Path) -> None:
             f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
             " so write or download it again"
         )
-    try:
-        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{manifest}: not a manifest ({error}); write or download the folder again") from error
-    for name, expected in listed.items():
+    for name, expected in _read_manifest(manifest).items():
         path = folder / name
         if not path.is_file():
             raise ArtifactError(f"{path}: listed in {MANIFEST} but missing; write or download the folder again")
@@ -178,3 +190,10 @@ def verify_folder(folder: Path) -> None:
                 f"{path}: SHA-256 {got[:12]} but {MANIFEST} says {expected[:12]};"
                 " the file is cut short or altered, so write or download it again"
             )
+
+
+def _read_manifest(path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not a manifest ({error}); write or download the folder again") from error

@@ -28,7 +28,11 @@ class BiEncoder(nn.Module):
         backbone: A ``transformers`` encoder without pooler.
         tokenizer: Its tokenizer.
         settings: How texts are read and vectors made.
+        read_from: The folder it was read from, where that is one of ours; saved again, the model shares its weights
+            with that folder if they are still the same.
     """
+
+    read_from: Path | None = None
 
     def __init__(self, backbone: nn.Module, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
         super().__init__()
@@ -87,7 +91,7 @@ class BiEncoder(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write the model as a plain folder, whole or not at all; `load_bi_encoder` reads it."""
-        save_folder(folder, self.backbone, None, self.tokenizer, self.settings)
+        save_folder(folder, self.backbone, None, self.tokenizer, self.settings, self.read_from)
 
 
 def load_bi_encoder(folder: Path) -> BiEncoder:
@@ -99,7 +103,10 @@ def load_bi_encoder(folder: Path) -> BiEncoder:
     """
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; give a folder that holds a model")
-    return _from_pretrained(load_folder(folder), str(folder))
+    found = load_folder(folder)
+    encoder = _from_pretrained(found, str(folder))
+    encoder.read_from = found.read_from
+    return encoder
 
 
 def bi_encoder_from(config: BiEncoderConfig) -> BiEncoder:

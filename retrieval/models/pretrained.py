@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from retrieval.errors import ArtifactError, ConfigError, ModelError
@@ -21,7 +20,7 @@ from retrieval.models.foreign import read_foreign_settings
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
 from retrieval.models.tokenization import TextTokenizer
 from retrieval.models.tokenizer_folder import load_tokenizer
-from retrieval.models.weights import SAFETENSORS, read_state, split_state
+from retrieval.models.weights import read_state, split_state, write_weights
 
 _FAMILIES = ("bert", "roberta", "xlm-roberta")
 _HUB_FILES = ("*.json", "*.txt", "*.codes", "*.model", "*.safetensors", "1_Pooling/*")
@@ -36,12 +35,14 @@ class Pretrained:
         tokenizer: Its tokenizer.
         settings: From ``retriever.json``, or read off the other files of the folder.
         head: Weights of a classification head, where the checkpoint has one.
+        read_from: The folder it was read from, where that is one of ours, whole and never written into.
     """
 
     backbone: nn.Module
     tokenizer: TextTokenizer
     settings: ModelSettings
     head: dict[str, Tensor]
+    read_from: Path | None = None
 
 
 def load(name: str, layers: int = 0, cache: Path | None = None) -> Pretrained:
@@ -99,7 +100,8 @@ def _download(name: str) -> Path:
 
 def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     """Load a model folder, ours or another library's; see `load`."""
-    if (folder / MANIFEST).is_file():
+    ours = (folder / MANIFEST).is_file()
+    if ours:
         verify_folder(folder)
     home = _transformer_folder(folder)
     with _lean_import():
@@ -115,7 +117,8 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
         raise ModelError(
             f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit"
         )
-    return Pretrained(backbone, tokenizer, replace(settings, dimension=config.hidden_size), head)
+    settings = replace(settings, dimension=config.hidden_size)
+    return Pretrained(backbone, tokenizer, settings, head, folder if ours else None)
 
 
 def _lean_import() -> AbstractContextManager[None]:
@@ -175,11 +178,17 @@ def _build(config: Any, state: dict[str, Tensor], folder: Path) -> nn.Module:  #
 
 
 def save_folder(
-    folder: Path, backbone: nn.Module, head: nn.Module | None, tokenizer: TextTokenizer, settings: ModelSettings
+    folder: Path,
+    backbone: nn.Module,
+    head: nn.Module | None,
+    tokenizer: TextTokenizer,
+    settings: ModelSettings,
+    read_from: Path | None = None,
 ) -> None:
     """Write a whole model folder at once: weights, config, tokenizer, ``retriever.json`` and manifest.
 
-    A bi-encoder's folder is also what sentence-transformers loads.
+    A bi-encoder's folder is also what sentence-transformers loads. The weights are shared with the folder
+    ``read_from`` where that still holds the same.
     """
     state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in backbone.state_dict().items()}
     if head is not None:
@@ -188,8 +197,7 @@ def save_folder(
         backbone.config.save_pretrained(staging)  # type: ignore[operator, union-attr]
         tokenizer.save(staging)
         settings.save(staging)
-        save_file(state, staging / SAFETENSORS, metadata={"format": "pt"})
-        (staging / SAFETENSORS).chmod(0o644)  # safetensors writes 0600; another user may serve it
+        write_weights(state, staging, read_from)
         if settings.kind == "bi-encoder":
             _write_sentence_transformers_files(staging, settings)
 

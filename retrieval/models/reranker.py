@@ -72,7 +72,10 @@ class CrossEncoder(nn.Module):
         tokenizer: Its tokenizer.
         settings: How pairs are read; ``max_tokens`` is the longest pair.
         late: Reads pairs whose lower layers read the texts apart; None where all layers read them together.
+        read_from: As of a bi-encoder.
     """
+
+    read_from: Path | None = None
 
     def __init__(self, backbone: nn.Module, head: Head, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
         super().__init__()
@@ -153,7 +156,7 @@ class CrossEncoder(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write the model as a plain folder, whole or not at all; `load_cross_encoder` reads it."""
-        save_folder(folder, self.backbone, self.head, self.tokenizer, self.settings)
+        save_folder(folder, self.backbone, self.head, self.tokenizer, self.settings, self.read_from)
 
 
 def load_cross_encoder(folder: Path) -> CrossEncoder:
@@ -168,7 +171,9 @@ def load_cross_encoder(folder: Path) -> CrossEncoder:
     found = load_folder(folder)
     if not found.head:
         raise ModelError(f"{folder}: has no classification head; give a cross-encoder, or train one from it")
-    return CrossEncoder(found.backbone, _read_head(found, str(folder)), found.tokenizer, found.settings)
+    model = CrossEncoder(found.backbone, _read_head(found, str(folder)), found.tokenizer, found.settings)
+    model.read_from = found.read_from
+    return model
 
 
 def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None = None) -> CrossEncoder:

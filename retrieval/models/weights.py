@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from retrieval.errors import ModelError
+from retrieval.folders import link_or_copy
 
 SAFETENSORS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -88,6 +90,34 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"{path}: holds {type(state).__name__}, not named tensors; convert it to {SAFETENSORS}")
     return dict(state)
+
+
+def write_weights(state: Mapping[str, Tensor], folder: Path, read_from: Path | None = None) -> None:
+    """Write ``model.safetensors``.
+
+    Args:
+        state: Contiguous tensors on the CPU.
+        folder: Where to.
+        read_from: A finished folder the tensors may have been read from. Where its file still holds just these, the two
+            folders share it, so that a model kept in several places is written once.
+    """
+    known, target = read_from / SAFETENSORS if read_from else None, folder / SAFETENSORS
+    if known and _holds(known, state):
+        link_or_copy(known, target)
+        return
+    save_file(dict(state), target, metadata={"format": "pt"})
+    target.chmod(0o644)  # safetensors writes 0600; another user may serve it
+
+
+def _holds(path: Path, state: Mapping[str, Tensor]) -> bool:
+    try:
+        with safe_open(path, "pt") as kept:  # mapped, not read: mostly it is in memory
+            return set(kept.keys()) == set(state) and all(
+                tensor.dtype == other.dtype and torch.equal(tensor, other)
+                for tensor, other in ((tensor, kept.get_tensor(name)) for name, tensor in state.items())
+            )
+    except (SafetensorError, OSError):
+        return False
 
 
 def split_state(state: dict[str, Tensor], layers: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlflow import MlflowClient
 from zenml.enums import ModelStages
@@ -13,7 +16,7 @@ from retrieval.config import Config
 from steps.promotion import ledger
 from steps.promotion.move_production import move
 from steps.promotion.settling import production_name, settle
-from steps.promotion.versions import MAIN, find_version, set_stage, versions
+from steps.promotion.versions import MAIN, artifact_of, find_version, set_stage, versions
 from tests.integration.small_run import CONFIG, EXPERIMENT, small_pipeline
 
 SHARES = (0.8, 0.8, 0.8, 0.55, 0.8)
@@ -60,6 +63,19 @@ def assert_production(server: str, version: str) -> None:
     assert find_version("production", "legal-bi-encoder").name == facts["bi_encoder_version"]
     assert find_version("production", "legal-cross-encoder").name == facts["cross_encoder_version"]
     assert [change.version for change in ledger.changes() if change.done][-1] == version
+
+
+@contextmanager
+def damaged_weights(version: str) -> Iterator[None]:
+    """Within it a version's weights end in another byte; folders that share the file keep theirs."""
+    content = Path(artifact_of(find_version(version), "retriever").uri) / "content"
+    weights = next(content.rglob("*.safetensors"))
+    whole = weights.rename(content / "whole")
+    weights.write_bytes(whole.read_bytes()[:-1] + b"?")
+    try:
+        yield
+    finally:
+        whole.replace(weights)
 
 
 def make_pool() -> Pool:

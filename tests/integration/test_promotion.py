@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +15,7 @@ from steps.promotion import ledger
 from steps.promotion.settling import before_it, production_name, settle
 from steps.promotion.versions import MAIN, RETRIEVER, artifact_of, find_version, record
 from tests.integration.conftest import Tracked
-from tests.integration.production import Pool, arrange, assert_production, promote
+from tests.integration.production import Pool, arrange, assert_production, damaged_weights, promote
 from tests.integration.small_run import CONFIG, EXPERIMENT
 
 pytestmark = pytest.mark.usefixtures("inside_tracked")
@@ -64,10 +63,8 @@ def test_a_worse_version_is_refused_and_its_decision_kept(tracked_stack: Tracked
 
 def test_a_damaged_bundle_is_refused(pool: Pool) -> None:
     arrange(pool.first, staging=pool.fragile)
-    kept = Path(artifact_of(find_version(pool.fragile), "retriever").uri) / "content"
-    weights = next(kept.rglob("*.safetensors"))
-    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
-    outcome = promote()
+    with damaged_weights(pool.fragile):
+        outcome = promote()
     assert outcome.code == 1
     assert re.search(rf"the bundle does not load: .*safetensors: SHA-256 \w+ but {MANIFEST} says", outcome.lines[-2])
     assert production_name() == pool.first

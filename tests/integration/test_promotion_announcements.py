@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from zenml.client import Client
@@ -13,9 +12,8 @@ from zenml.enums import StackComponentType
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
 from steps.promotion.settling import production_name
-from steps.promotion.versions import artifact_of, find_version
 from tests.integration.conftest import Tracked
-from tests.integration.production import Pool, arrange, promote
+from tests.integration.production import Pool, arrange, damaged_weights, promote
 from tests.stub_bot_api import CHAT, TOKEN, StubBotApi, serving
 
 pytestmark = pytest.mark.usefixtures("inside_tracked")
@@ -74,14 +72,8 @@ def test_a_rollback_tells_which_version_is_back_and_from_which(told: StubBotApi,
 
 def test_a_rollback_to_a_damaged_version_is_told_as_refused(told: StubBotApi, pool: Pool) -> None:
     arrange(pool.first, pool.third, pool.second)
-    kept = Path(artifact_of(find_version(pool.third), "retriever").uri) / "content"
-    weights = next(kept.rglob("*.safetensors"))
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:-1] + b"?")
-    try:
+    with damaged_weights(pool.third):
         outcome = promote(rollback=True)
-    finally:
-        weights.write_bytes(whole)
     assert outcome.code == 1
     assert production_name() == pool.second
     _, done = told.shown

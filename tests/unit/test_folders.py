@@ -1,4 +1,4 @@
-"""A file is hashed once in a process, and again as soon as anything about it changed."""
+"""A file is hashed once in a process, and again as soon as anything about it changed; manifests list what was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from retrieval import folders
 from retrieval.errors import ArtifactError
-from retrieval.folders import sha256_of, verify_folder, write_manifest
+from retrieval.folders import MANIFEST, sha256_of, verify_folder, write_manifest
 
 
 @pytest.fixture
@@ -71,6 +71,26 @@ def test_a_verified_folder_that_is_altered_is_refused(tmp_path: Path, hashed: li
     written(tmp_path / "file", b"low")
     with pytest.raises(ArtifactError, match="altered"):
         verify_folder(tmp_path)
+
+
+def test_a_manifest_inside_is_believed_and_checked(tmp_path: Path) -> None:
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    expected = {"inner/file": written(inner / "file", b"law"), "more": written(tmp_path / "outer" / "more", b"order")}
+    write_manifest(inner)
+    listed = write_manifest(tmp_path / "outer")
+    assert listed == {**expected, "inner/manifest.json": sha256_of(inner / MANIFEST)}
+    written(inner / "file", b"low")
+    assert write_manifest(tmp_path / "outer") == listed
+    with pytest.raises(ArtifactError, match=r"outer/inner/file: SHA-256 .* altered"):
+        verify_folder(tmp_path / "outer")
+
+
+def test_a_file_that_is_only_called_a_manifest_is_listed_like_others(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    expected = {"app/manifest.json": written(tmp_path / "app" / MANIFEST, b'{"name": "page"}')}
+    expected["app/icon"] = written(tmp_path / "app" / "icon", b"scales")
+    assert write_manifest(tmp_path) == expected
 
 
 def test_only_so_many_files_are_remembered(

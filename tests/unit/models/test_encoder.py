@@ -11,6 +11,7 @@ from retrieval.config import BiEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.batching import pad
 from retrieval.models.encoder import bi_encoder_from, load_bi_encoder
+from retrieval.models.weights import SAFETENSORS
 from retrieval.runtime import Runtime
 from tests.tiny_models import sentences, write_reranker
 
@@ -96,6 +97,35 @@ def test_a_saved_encoder_gives_the_same_vectors_and_settings(encoder, runtime, t
     again = load_bi_encoder(tmp_path / "kept")
     assert again.settings == encoder.settings
     np.testing.assert_array_equal(again.encode_passages(TEXTS, runtime), encoder.encode_passages(TEXTS, runtime))
+
+
+def test_a_model_saved_again_shares_its_weights_and_a_changed_one_does_not(encoder, tmp_path):
+    encoder.save(tmp_path / "first")
+    again = load_bi_encoder(tmp_path / "first")
+    again.save(tmp_path / "same")
+    with torch.no_grad():
+        again.backbone.encoder.layer[0].output.dense.bias += 1e-3
+    again.save(tmp_path / "changed")
+    first, same, changed = (tmp_path / name / SAFETENSORS for name in ("first", "same", "changed"))
+    assert same.samefile(first)
+    assert not changed.samefile(first)
+    assert torch.equal(
+        load_bi_encoder(changed.parent).backbone.encoder.layer[0].output.dense.bias,
+        load_bi_encoder(first.parent).backbone.encoder.layer[0].output.dense.bias + 1e-3,
+    )
+
+
+def test_a_model_whose_folder_is_gone_or_damaged_is_saved_whole(encoder, tmp_path):
+    encoder.save(tmp_path / "first")
+    again = load_bi_encoder(tmp_path / "first")
+    weights = tmp_path / "first" / SAFETENSORS
+    content = weights.read_bytes()
+    for number, left in enumerate((content[:-8], content[:20], None)):
+        weights.unlink()  # the model's own tensors stay mapped
+        if left is not None:
+            weights.write_bytes(left)
+        again.save(tmp_path / str(number))
+        assert (tmp_path / str(number) / SAFETENSORS).read_bytes() == content
 
 
 def test_configured_changes_reach_the_settings(encoder_folder):
