@@ -65,12 +65,12 @@ def statements(target: Target) -> list[ast.stmt]:
 
 @cache
 def parse(name: str) -> Module | None:
-    """The module of a dotted name; None where it is not one of the project's."""
+    """The module of a dotted name, without its docstrings; None where it is not one of the project's."""
     path = _file_of(name)
     if path is None:
         return None
     module = Module(name, path)
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    for statement in _without_docstrings(ast.parse(path.read_text(encoding="utf-8")).body):
         _sort_in(statement, module)
     return module
 
@@ -102,7 +102,7 @@ def _sort_in(statement: ast.stmt, module: Module) -> None:
         for inner in ast.iter_child_nodes(statement):
             if isinstance(inner, ast.stmt):
                 _sort_in(inner, module)
-    elif not is_docstring(statement):
+    else:
         module.loose.append(statement)
 
 
@@ -193,6 +193,16 @@ def _declares_types(statement: ast.stmt) -> bool:
     return any(isinstance(target, ast.Name) and target.id == _STORED_TYPES for target in targets)
 
 
-def is_docstring(node: ast.AST) -> bool:
-    """Whether a statement is a bare string."""
+def _without_docstrings(block: list[ast.stmt]) -> list[ast.stmt]:
+    """A block without bare strings, those in its inner blocks too; the nodes are changed."""
+    kept = [node for node in block if not _is_bare_string(node)]
+    for node in kept:
+        for name in ("body", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                setattr(node, name, _without_docstrings(inner))
+    return kept
+
+
+def _is_bare_string(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from retrieval.code_graph import ROOT, Target, is_docstring, parse, reachable, statements
+from retrieval.code_graph import ROOT, Target, parse, reachable, statements
 from retrieval.folders import content_hash, sha256_of
 
 _LONGEST_NAME = 100
@@ -59,16 +59,22 @@ def _version(package: str) -> str:
 def _source_hash(target: Target) -> str:
     digest = hashlib.sha256()
     for node in statements(target):
-        bare = _WithoutDocstrings().visit(ast.parse(ast.unparse(node)))
-        digest.update(ast.dump(bare).encode())
-        for path in _data_files(node, target):
-            digest.update(sha256_of(path).encode())
+        digest.update(_statement_hash(node, target[0]))
     return digest.hexdigest()
 
 
-def _data_files(node: ast.stmt, target: Target) -> Iterator[Path]:
+@cache
+def _statement_hash(node: ast.stmt, module_name: str) -> bytes:
+    """Of one statement and the data files it names; what runs on import belongs to many targets."""
+    digest = hashlib.sha256(ast.dump(node).encode())
+    for path in _data_files(node, module_name):
+        digest.update(sha256_of(path).encode())
+    return digest.digest()
+
+
+def _data_files(node: ast.stmt, module_name: str) -> Iterator[Path]:
     """Files beside a module, such as page templates, that its code names in a string."""
-    module = parse(target[0])
+    module = parse(module_name)
     for inner in ast.walk(node) if module else ():
         name = inner.value if isinstance(inner, ast.Constant) else None
         if module is None or not isinstance(name, str) or not 0 < len(name) < _LONGEST_NAME or not name.isprintable():
@@ -83,11 +89,3 @@ def _data_files(node: ast.stmt, target: Target) -> Iterator[Path]:
 
 def _is_data(path: Path) -> bool:
     return path.is_file() and path.suffix not in {".py", ".pyc"}
-
-
-class _WithoutDocstrings(ast.NodeTransformer):
-    """Drops bare strings, so that rewording a docstring changes no fingerprint."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Drop a statement that is only a string."""
-        return None if is_docstring(node) else self.generic_visit(node)

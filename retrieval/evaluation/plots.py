@@ -109,8 +109,8 @@ def score_histogram(relevant: NDArray[np.floating], others: NDArray[np.floating]
         edges = np.linspace(low, max(high, low + 1e-6), 41).tolist()
         kinds = ((others, f"Điều luật khác ({len(others):,})", 5), (relevant, f"Điều luật đúng ({len(relevant):,})", 0))
         for scores, label, colour in kinds:
-            weights = np.full(len(scores), 1.0 / max(1, len(scores)))
-            axes.hist(scores, edges, weights=weights, label=label, color=SERIES[colour], alpha=0.6)
+            shares = np.histogram(scores, edges)[0] / max(1, len(scores))
+            axes.stairs(shares, edges, fill=True, label=label, color=SERIES[colour], alpha=0.6)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.set_xlabel("Điểm")
         axes.set_ylabel("Tỷ lệ trong mỗi loại")
@@ -157,7 +157,8 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], unit: str = "âm ti�
         edges = np.linspace(0.0, max(longest, 1.0), 41).tolist()
         for number, (label, values) in enumerate(present.items()):
             named = f"{label} ({len(values):,})"
-            axes.hist(np.minimum(values, edges[-1]), edges, label=named, color=SERIES[number % len(SERIES)], alpha=0.6)
+            counts = np.histogram(np.minimum(values, edges[-1]), edges)[0]
+            axes.stairs(counts, edges, fill=True, label=named, color=SERIES[number % len(SERIES)], alpha=0.6)
         axes.set_xlabel(f"Độ dài ({unit}; cột cuối gồm cả văn bản dài hơn)")
         axes.set_ylabel("Số văn bản")
         axes.legend(loc="upper right")

@@ -27,9 +27,9 @@ from steps.promotion.versions import (
     artifact_of,
     find_version,
     in_stage,
+    newest_version,
     parts_of,
     record,
-    versions,
 )
 from steps.tracking import registry
 from steps.tracking.connection import Tracker
@@ -52,10 +52,11 @@ def mirror(tracker: Tracker, experiment: str) -> list[str]:
     wanted = _wanted()
     lines = []
     for model, by_alias in wanted.items():
-        newest = [version for version in versions(model)[:1] if version.get_artifact(MAIN[model])]
+        newest = newest_version(model)
+        whole = [newest] if newest and newest.get_artifact(MAIN[model]) else []
         numbers = {
             version.id: _registered(tracker, experiment, version, lines.append)
-            for version in [*newest, *by_alias.values()]
+            for version in [*whole, *by_alias.values()]
         }
         present = registry.aliases(tracker, model)
         for stage in STAGES:

@@ -29,10 +29,13 @@ DESCRIPTIONS = {
 
 def versions(model: str = RETRIEVER) -> list[ModelVersionResponse]:
     """All versions of a model, newest first; none where the model is not there yet."""
-    client = Client()
-    if not client.list_models(name=model).items:
-        return []
-    return list(client.list_model_versions(model=model, sort_by="desc:number", size=1000, hydrate=True).items)
+    return list(Client().list_model_versions(model=model, sort_by="desc:number", size=1000, hydrate=True).items)
+
+
+def newest_version(model: str = RETRIEVER) -> ModelVersionResponse | None:
+    """The newest version of a model, finished or not; None where there is none."""
+    found = Client().list_model_versions(model=model, sort_by="desc:number", size=1, hydrate=True).items
+    return next(iter(found), None)
 
 
 def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
@@ -54,7 +57,7 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
 
 def in_stage(stage: ModelStages, model: str = RETRIEVER) -> ModelVersionResponse | None:
     """The version in a stage; None where it is empty."""
-    return next((version for version in versions(model) if version.stage == stage.value), None)
+    return next(iter(Client().list_model_versions(model=model, stage=stage, size=1, hydrate=True).items), None)
 
 
 def artifact_of(version: ModelVersionResponse, name: str) -> ArtifactVersionResponse:
@@ -123,7 +126,7 @@ def link_to_version(artifact: ArtifactVersionResponse, version: ModelVersionResp
 
 def _reusable(model: str, artifact: ArtifactVersionResponse) -> ModelVersionResponse | None:
     """The newest version, if it holds the same content, or nothing because its making was cut short."""
-    newest = next(iter(versions(model)), None)
+    newest = newest_version(model)
     held = newest.get_artifact(artifact.name) if newest else None
     if held is None:
         return newest
