@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,11 +15,12 @@ from retrieval.records import Corpus, Run
 from retrieval.search.ranking import run_of, top_k
 
 _WORD = re.compile(r"[\w/–-]+")
+_PAUSES = frozenset(",;")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _LAW_NUMBER = re.compile(r"\d+/(?:((?:19|20)\d\d)/)?[^/]+")
 _ARTICLE_NUMBER = re.compile(r"\d*[a-zđ]?")
 _BEFORE_YEAR = frozenset({"năm", "số", "việt", "nam"})
-_PARTS = frozenset({"điều", "khoản", "điểm"})
+_PARTS = frozenset({"điều", "khoản", "điểm", "và"})
 _NO_LAW = frozenset({"pháp", "kỷ", "kỉ", "quy", "dự"})
 """Syllables that make another word with "luật": law in general, discipline, rule, bill."""
 _OTHER_TEXTS = frozenset({"luật", "nghị định", "thông tư", "hợp đồng"})
@@ -77,15 +78,11 @@ class NamedLaws:
         """What a question names; each number belongs to the law after it, or else before it.
 
         Args:
-            question: Clean text; only the first of several numbers after one "Điều" is read.
+            question: Clean text.
         """
-        words = _WORD.findall(question.lower())
-        laws = list(self._laws(words))
-        numbered = [
-            (place, self.numbers[number])
-            for place in range(1, len(words))
-            if words[place - 1] == "điều" and (number := words[place].lstrip("0")) in self.numbers
-        ]
+        words, paused = self._words(question.lower())
+        laws = list(self._laws(words, paused))
+        numbered = list(self._numbered(words, paused, {start for start, _ in laws}))
         of_numbers = _NONE.union(*(rows for _, rows in numbered))
         if all(word in _PARTS or _ARTICLE_NUMBER.fullmatch(word) for word in words):
             return Named(articles=of_numbers)
@@ -99,14 +96,45 @@ class NamedLaws:
         """Words of the longest name."""
         return max((form.count(" ") + 1 for form in self.laws), default=0)
 
-    def _laws(self, words: Sequence[str]) -> Iterator[tuple[int, Rows]]:
+    def _words(self, question: str) -> tuple[list[str], frozenset[int]]:
+        """The words of a question, "2/blds" as two, and the places of those that come after a comma."""
+        words: list[str] = []
+        paused: set[int] = set()
+        end = 0
+        for found in _WORD.finditer(question):
+            if not _PAUSES.isdisjoint(question[end : found.start()]):
+                paused.add(len(words))
+            end = found.end()
+            number, _, form = found[0].partition("/")
+            words += [number, form] if number.lstrip("0") in self.numbers and form in self.laws else [found[0]]
+        return words, frozenset(paused)
+
+    def _numbered(
+        self, words: Sequence[str], paused: frozenset[int], laws: Collection[int]
+    ) -> Iterator[tuple[int, Rows]]:
+        """Where article numbers stand and the articles that have them: after "điều", and on through a list of them.
+
+        In a list, a comma or "và" comes before a number and no word that it could count comes after it.
+        """
+        listing = False
+        for place, word in enumerate(words):
+            if word == "và":
+                continue
+            before, after = words[max(place - 1, 0)], words[place + 1] if place + 1 < len(words) else "của"
+            last = after in {"của", "và"} or place + 1 in paused or place + 1 in laws
+            begins, goes_on = before == "điều", listing and last and (before == "và" or place in paused)
+            listing = (begins or goes_on) and bool(_ARTICLE_NUMBER.fullmatch(word))
+            if listing:
+                yield place, self.numbers.get(word.lstrip("0"), _NONE)
+
+    def _laws(self, words: Sequence[str], paused: frozenset[int]) -> Iterator[tuple[int, Rows]]:
         """Where a question names a law or another text, and the articles of it that the corpus has."""
         start = 0
         while start < len(words):
             end = next((end for end in self._ends(start, len(words)) if " ".join(words[start:end]) in self.laws), start)
             inside = words[start] == "luật" and start > 0 and words[start - 1] in _NO_LAW
             if end > start and not inside:
-                yield start, self._of_year(" ".join(words[start:end]), words[end:])
+                yield start, self._of_year(" ".join(words[start:end]), _said_of_law(words, paused, end))
             elif not inside and _is_other_text(words[start : start + 2]):
                 yield start, _NONE
             start = max(end, start + 1)
@@ -115,12 +143,10 @@ class NamedLaws:
         """Where a name that begins at ``start`` can end, the longest first."""
         return range(min(start + self._longest, size), start, -1)
 
-    def _of_year(self, form: str, after: Sequence[str]) -> Rows:
-        """Articles of the law of a name and the year said after it; of all of that name where none is said."""
-        years = self.laws[form]
-        following = next((word for word in after if word not in _BEFORE_YEAR), "")
-        law_number = _LAW_NUMBER.fullmatch(following)
-        year = law_number[1] if law_number else following if _YEAR.fullmatch(following) else None
+    def _of_year(self, form: str, said: str) -> Rows:
+        """Articles of the law of a name and the year or number said after it; of all of that name where none is."""
+        years, law_number = self.laws[form], _LAW_NUMBER.fullmatch(said)
+        year = law_number[1] if law_number else said if _YEAR.fullmatch(said) else None
         if year is None or list(years) == [""]:
             return _NONE.union(*years.values())
         return years.get(year, _NONE)
@@ -161,6 +187,14 @@ def _laid_out(run: Run, position: int) -> NDArray[np.float32]:
     found = run.rows[position] >= 0
     values[run.rows[position][found]] = run.scores[position][found]
     return values
+
+
+def _said_of_law(words: Sequence[str], paused: frozenset[int], end: int) -> str:
+    """The word after a law's name and what leads up to its year; "" where a comma parts them, unless it is a number."""
+    place = next((place for place in range(end, len(words)) if words[place] not in _BEFORE_YEAR), None)
+    if place is None or (not paused.isdisjoint(range(end, place + 1)) and "/" not in words[place]):
+        return ""
+    return words[place]
 
 
 def _nearest(laws: Sequence[tuple[int, Rows]], place: int) -> Rows:

@@ -130,6 +130,45 @@ def test_each_number_belongs_to_the_law_after_it_or_else_before_it():
     assert named("BLLĐ, điều 02")[0] == ["45/2019/QH14:2"]
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Điều 1, 2 BLLĐ",
+        "Điều 1, 2, 999 và 1 BLLĐ",
+        "các điều 1, 2 Bộ luật Lao động",
+        "điều 1 và 2 của BLLĐ",
+        "Theo BLLĐ, điều 1 và 2",
+        "Điều 1/BLLĐ và điều 02/BLLĐ",
+        "điều 1 và điều 2 BLLĐ",
+    ],
+)
+def test_all_numbers_of_a_list_are_read(question):
+    assert named(question)[0] == ["45/2019/QH14:1", "45/2019/QH14:2"]
+
+
+def test_a_list_of_numbers_alone_is_read_whole():
+    assert named("Điều 1, 2")[0] == sorted((f"{law}:{number}" for law in LAWS for number in (1, 2)), key=CIDS.index)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "theo điều 1 BLLĐ và 2 ngày nghỉ",
+        "điều 1 và 2 ngày nghỉ theo BLLĐ",
+        "điều 1, 2 ngày nghỉ theo BLLĐ",
+        "điều 1.2 BLLĐ",
+        "điều 1 khoản 2 BLLĐ",
+    ],
+)
+def test_a_number_of_something_else_ends_the_list(question):
+    assert named(question)[0] == ["45/2019/QH14:1"]
+
+
+def test_a_year_after_a_comma_is_not_the_laws():
+    assert named("Theo Bộ luật lao động, năm 2024 tôi nghỉ mấy ngày?") == ([], articles_of("45/2019/QH14"))
+    assert named("Theo Bộ luật lao động, số 10/2012/QH13, nghỉ mấy ngày?") == ([], [])
+
+
 def test_ids_that_are_no_law_numbers_name_none():
     plain = NamedLaws.of(corpus_of(("3:2", "4:2"), {}))
     assert plain.named("lương tháng 3") == Named()
