@@ -21,6 +21,7 @@ _LAW_NUMBER = re.compile(r"\d+/(?:((?:19|20)\d\d)/)?[^/]+")
 _ARTICLE_NUMBER = re.compile(r"\d*[a-zđ]?")
 _BEFORE_YEAR = frozenset({"năm", "số", "việt", "nam"})
 _PARTS = frozenset({"điều", "khoản", "điểm", "và"})
+_AFTER_NUMBER = _PARTS | {"của"}
 _NO_LAW = frozenset({"pháp", "kỷ", "kỉ", "quy", "dự"})
 """Syllables that make another word with "luật": law in general, discipline, rule, bill."""
 _OTHER_TEXTS = frozenset({"luật", "nghị định", "thông tư", "hợp đồng"})
@@ -121,7 +122,7 @@ class NamedLaws:
             if word == "và":
                 continue
             before, after = words[max(place - 1, 0)], words[place + 1] if place + 1 < len(words) else "của"
-            last = after in {"của", "và"} or place + 1 in paused or place + 1 in laws
+            last = after in _AFTER_NUMBER or place + 1 in paused or place + 1 in laws
             begins, goes_on = before == "điều", listing and last and (before == "và" or place in paused)
             listing = (begins or goes_on) and bool(_ARTICLE_NUMBER.fullmatch(word))
             if listing:

@@ -135,6 +135,7 @@ def test_each_number_belongs_to_the_law_after_it_or_else_before_it():
     [
         "Điều 1, 2 BLLĐ",
         "Điều 1, 2, 999 và 1 BLLĐ",
+        "Điều 1, 2 khoản 3 BLLĐ",
         "các điều 1, 2 Bộ luật Lao động",
         "điều 1 và 2 của BLLĐ",
         "Theo BLLĐ, điều 1 và 2",
