@@ -194,6 +194,9 @@ def verify_folder(folder: Path) -> None:
 
 def _read_manifest(path: Path) -> dict[str, str]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["files"])
+        listed = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not a manifest ({error}); write or download the folder again") from error
+    if not all(isinstance(value, str) for value in listed.values()):
+        raise ArtifactError(f"{path}: not a manifest (it lists no hashes); write or download the folder again")
+    return listed

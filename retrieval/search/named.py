@@ -15,13 +15,16 @@ from retrieval.records import Corpus, Run
 from retrieval.search.ranking import run_of, top_k
 
 _WORD = re.compile(r"[\w/–-]+")
-_PAUSES = frozenset(",;")
+_COMMAS, _PAUSES = frozenset(",;"), frozenset(",;:.?!")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _LAW_NUMBER = re.compile(r"\d+/(?:((?:19|20)\d\d)/)?[^/]+")
-_ARTICLE_NUMBER = re.compile(r"\d*[a-zđ]?")
+_ARTICLE_NUMBER = re.compile(r"\d+[a-zđ]?")
+_NUMBER_OR_POINT = re.compile(r"\d*[a-zđ]?")
 _BEFORE_YEAR = frozenset({"năm", "số", "việt", "nam"})
-_PARTS = frozenset({"điều", "khoản", "điểm", "và"})
-_AFTER_NUMBER = _PARTS | {"của"}
+_JOINING = frozenset({"và", "hoặc", "hay"})
+_PARTS = frozenset({"điều", "khoản", "điểm"})
+_NOT_COUNTED = _JOINING | _PARTS | {"của", "tại", "theo", "trong", "quy", "nói", "là", "có", "thì"}
+"""Words after a number that it does not count, as it would in "2 ngày"."""
 _NO_LAW = frozenset({"pháp", "kỷ", "kỉ", "quy", "dự"})
 """Syllables that make another word with "luật": law in general, discipline, rule, bill."""
 _OTHER_TEXTS = frozenset({"luật", "nghị định", "thông tư", "hợp đồng"})
@@ -81,11 +84,14 @@ class NamedLaws:
         Args:
             question: Clean text.
         """
-        words, paused = self._words(question.lower())
-        laws = list(self._laws(words, paused))
-        numbered = list(self._numbered(words, paused, {start for start, _ in laws}))
+        words, gaps = self._words(question.lower())
+        laws = list(self._laws(words, gaps))
+        numbered = [
+            (place, self.numbers.get(words[place].lstrip("0"), _NONE))
+            for place in _numbers(words, gaps, {start for start, _ in laws})
+        ]
         of_numbers = _NONE.union(*(rows for _, rows in numbered))
-        if all(word in _PARTS or _ARTICLE_NUMBER.fullmatch(word) for word in words):
+        if all(word in _PARTS | _JOINING or _NUMBER_OR_POINT.fullmatch(word) for word in words):
             return Named(articles=of_numbers)
         if not laws:
             return Named(parts=of_numbers)
@@ -97,45 +103,27 @@ class NamedLaws:
         """Words of the longest name."""
         return max((form.count(" ") + 1 for form in self.laws), default=0)
 
-    def _words(self, question: str) -> tuple[list[str], frozenset[int]]:
-        """The words of a question, "2/blds" as two, and the places of those that come after a comma."""
+    def _words(self, question: str) -> tuple[list[str], list[str]]:
+        """The words of a question, "2/blds" as two, and what stands before each."""
         words: list[str] = []
-        paused: set[int] = set()
+        gaps: list[str] = []
         end = 0
         for found in _WORD.finditer(question):
-            if not _PAUSES.isdisjoint(question[end : found.start()]):
-                paused.add(len(words))
-            end = found.end()
             number, _, form = found[0].partition("/")
-            words += [number, form] if number.lstrip("0") in self.numbers and form in self.laws else [found[0]]
-        return words, frozenset(paused)
+            parts = [number, form] if number[:1].isdigit() and form in self.laws else [found[0]]
+            words += parts
+            gaps += [question[end : found.start()], ""][: len(parts)]
+            end = found.end()
+        return words, gaps
 
-    def _numbered(
-        self, words: Sequence[str], paused: frozenset[int], laws: Collection[int]
-    ) -> Iterator[tuple[int, Rows]]:
-        """Where article numbers stand and the articles that have them: after "điều", and on through a list of them.
-
-        In a list, a comma or "và" comes before a number and no word that it could count comes after it.
-        """
-        listing = False
-        for place, word in enumerate(words):
-            if word == "và":
-                continue
-            before, after = words[max(place - 1, 0)], words[place + 1] if place + 1 < len(words) else "của"
-            last = after in _AFTER_NUMBER or place + 1 in paused or place + 1 in laws
-            begins, goes_on = before == "điều", listing and last and (before == "và" or place in paused)
-            listing = (begins or goes_on) and bool(_ARTICLE_NUMBER.fullmatch(word))
-            if listing:
-                yield place, self.numbers.get(word.lstrip("0"), _NONE)
-
-    def _laws(self, words: Sequence[str], paused: frozenset[int]) -> Iterator[tuple[int, Rows]]:
+    def _laws(self, words: Sequence[str], gaps: Sequence[str]) -> Iterator[tuple[int, Rows]]:
         """Where a question names a law or another text, and the articles of it that the corpus has."""
         start = 0
         while start < len(words):
             end = next((end for end in self._ends(start, len(words)) if " ".join(words[start:end]) in self.laws), start)
             inside = words[start] == "luật" and start > 0 and words[start - 1] in _NO_LAW
             if end > start and not inside:
-                yield start, self._of_year(" ".join(words[start:end]), _said_of_law(words, paused, end))
+                yield start, self._of_year(" ".join(words[start:end]), _said_of_law(words, gaps, end))
             elif not inside and _is_other_text(words[start : start + 2]):
                 yield start, _NONE
             start = max(end, start + 1)
@@ -190,12 +178,38 @@ def _laid_out(run: Run, position: int) -> NDArray[np.float32]:
     return values
 
 
-def _said_of_law(words: Sequence[str], paused: frozenset[int], end: int) -> str:
-    """The word after a law's name and what leads up to its year; "" where a comma parts them, unless it is a number."""
+def _said_of_law(words: Sequence[str], gaps: Sequence[str], end: int) -> str:
+    """The word after a law's name and what leads up to its year; "" where it begins another clause."""
     place = next((place for place in range(end, len(words)) if words[place] not in _BEFORE_YEAR), None)
-    if place is None or (not paused.isdisjoint(range(end, place + 1)) and "/" not in words[place]):
+    if place is None:
         return ""
-    return words[place]
+    paused = any(_PAUSES & set(gap) for gap in gaps[end : place + 1])
+    return "" if paused and "/" not in words[place] and place + 1 < len(words) else words[place]
+
+
+def _numbers(words: Sequence[str], gaps: Sequence[str], laws: Collection[int]) -> Iterator[int]:
+    """Places of article numbers: after each "điều" one, or a list of them.
+
+    Of "điều 1, 2 ngày" only the 1 is taken: what stands after a list must not be a thing that its last number counts.
+    """
+    for start in range(1, len(words)):
+        if words[start - 1] == "điều":
+            listed = [start, *_listed(words, gaps, start)]
+            after = listed[-1] + 1
+            ends = after == len(words) or after in laws or words[after] in _NOT_COUNTED or _PAUSES & set(gaps[after])
+            yield from listed if ends else listed[:1]
+
+
+def _listed(words: Sequence[str], gaps: Sequence[str], place: int) -> Iterator[int]:
+    """Places of the numbers that go on from one, each after a comma, "và" or both."""
+    while place + 1 < len(words):
+        following = place + 1
+        joined = bool(_COMMAS & set(gaps[following]))
+        if words[following] in _JOINING:
+            following, joined = following + 1, True
+        if not joined or following == len(words) or not _ARTICLE_NUMBER.fullmatch(words[following]):
+            return
+        yield (place := following)
 
 
 def _nearest(laws: Sequence[tuple[int, Rows]], place: int) -> Rows:

@@ -16,7 +16,7 @@ from retrieval.errors import PromotionError
 from steps.promotion import ledger
 from steps.promotion.kept_stages import note_stages
 from steps.promotion.mirror import STAGES, mirror
-from steps.promotion.versions import PARTS, find_version, in_stage, parts_of, record, set_stage
+from steps.promotion.versions import PARTS, all_in_stage, find_version, in_stage, parts_of, record, set_stage
 from steps.tracking.connection import cause, connect, failures
 from steps.tracking.spool import send_kept
 
@@ -102,8 +102,8 @@ def _stage(model: str, wanted: dict[str, ModelStages]) -> list[str]:
         if version.stage != stage.value:
             set_stage(version, stage)
             lines.append(f"{model} {name}: {stage.value}")
-    for version in [in_stage(stage, model) for stage in STAGES]:
-        if version and version.name not in wanted:
+    for version in [version for stage in STAGES for version in all_in_stage(stage, model)]:
+        if version.name not in wanted:
             Client().update_model_version(version.model.id, version.id, stage=ModelStages.ARCHIVED, force=True)
             lines.append(f"{model} {version.name}: archived")
     return lines

@@ -57,7 +57,12 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
 
 def in_stage(stage: ModelStages, model: str = RETRIEVER) -> ModelVersionResponse | None:
     """The version in a stage; None where it is empty."""
-    return next(iter(Client().list_model_versions(model=model, stage=stage, size=1, hydrate=True).items), None)
+    return next(iter(all_in_stage(stage, model)), None)
+
+
+def all_in_stage(stage: ModelStages, model: str) -> list[ModelVersionResponse]:
+    """The versions in a stage, newest first: one at most, unless two processes put theirs there at once."""
+    return list(Client().list_model_versions(model=model, stage=stage, sort_by="desc:number", hydrate=True).items)
 
 
 def artifact_of(version: ModelVersionResponse, name: str) -> ArtifactVersionResponse:

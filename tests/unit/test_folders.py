@@ -86,11 +86,13 @@ def test_a_manifest_inside_is_believed_and_checked(tmp_path: Path) -> None:
         verify_folder(tmp_path / "outer")
 
 
-def test_a_file_that_is_only_called_a_manifest_is_listed_like_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b'{"name": "page"}', b'{"files": {"icon": 7}}', b"[]", b"\xff"])
+def test_a_file_that_is_only_called_a_manifest_is_listed_like_others(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "app").mkdir()
-    expected = {"app/manifest.json": written(tmp_path / "app" / MANIFEST, b'{"name": "page"}')}
+    expected = {"app/manifest.json": written(tmp_path / "app" / MANIFEST, content)}
     expected["app/icon"] = written(tmp_path / "app" / "icon", b"scales")
     assert write_manifest(tmp_path) == expected
+    verify_folder(tmp_path)
 
 
 def test_only_so_many_files_are_remembered(

@@ -87,8 +87,9 @@ def test_an_article_is_named_by_law_and_number():
     assert named("khoản 1 điều 21A luật lao động")[0] == ["45/2019/QH14:21a"]
 
 
-def test_a_number_the_law_does_not_have_leaves_the_law():
-    assert named("Điều 999 Bộ luật Lao động") == ([], articles_of("45/2019/QH14"))
+@pytest.mark.parametrize("question", ["Điều 999 Bộ luật Lao động", "Điều 999/BLLĐ"])
+def test_a_number_the_law_does_not_have_leaves_the_law(question):
+    assert named(question) == ([], articles_of("45/2019/QH14"))
 
 
 def test_a_number_alone_names_that_article_of_every_law():
@@ -136,6 +137,11 @@ def test_each_number_belongs_to_the_law_after_it_or_else_before_it():
         "Điều 1, 2 BLLĐ",
         "Điều 1, 2, 999 và 1 BLLĐ",
         "Điều 1, 2 khoản 3 BLLĐ",
+        "Theo BLLĐ, các điều 1, 2, 999 nói về gì?",
+        "điều 1, 2 hoặc 999 BLLĐ",
+        "điều 1, và 2 theo BLLĐ",
+        "BLLĐ điều 1 và 2. Tôi có được nghỉ?",
+        "Điều 1, 2/BLLĐ, 999/BLLĐ",
         "các điều 1, 2 Bộ luật Lao động",
         "điều 1 và 2 của BLLĐ",
         "Theo BLLĐ, điều 1 và 2",
@@ -157,6 +163,9 @@ def test_a_list_of_numbers_alone_is_read_whole():
         "theo điều 1 BLLĐ và 2 ngày nghỉ",
         "điều 1 và 2 ngày nghỉ theo BLLĐ",
         "điều 1, 2 ngày nghỉ theo BLLĐ",
+        "điều 1, 2, 3 ngày nghỉ theo BLLĐ",
+        "điều 1, 2 và 10 năm theo BLLĐ",
+        "Điều 1 và 999/BLLĐ",
         "điều 1.2 BLLĐ",
         "điều 1 khoản 2 BLLĐ",
     ],
@@ -165,9 +174,15 @@ def test_a_number_of_something_else_ends_the_list(question):
     assert named(question)[0] == ["45/2019/QH14:1"]
 
 
-def test_a_year_after_a_comma_is_not_the_laws():
-    assert named("Theo Bộ luật lao động, năm 2024 tôi nghỉ mấy ngày?") == ([], articles_of("45/2019/QH14"))
-    assert named("Theo Bộ luật lao động, số 10/2012/QH13, nghỉ mấy ngày?") == ([], [])
+@pytest.mark.parametrize("pause", [",", ".", ":", "?"])
+def test_a_year_that_begins_another_clause_is_not_the_laws(pause):
+    asked = f"Theo Bộ luật lao động{pause} năm 2012 tôi nghỉ mấy ngày?"
+    assert named(asked) == ([], articles_of("45/2019/QH14"))
+
+
+@pytest.mark.parametrize("said", [", số 10/2012/QH13, nghỉ mấy ngày?", ", năm 2012", " (năm 2012) nghỉ mấy ngày?"])
+def test_a_number_or_a_last_year_after_a_comma_and_one_in_brackets_are_the_laws(said):
+    assert named(f"Theo Bộ luật lao động{said}") == ([], [])
 
 
 def test_ids_that_are_no_law_numbers_name_none():
