@@ -28,7 +28,6 @@ from retrieval.data.passages import cut_passages
 from retrieval.models.encoder import BiEncoder, bi_encoder_from
 from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16
 from retrieval.telemetry import telemetry_off
-from retrieval.training.attention import recomputed_attention
 from retrieval.training.batches import RankingBatch, RankingPlan
 from retrieval.training.bi_encoder import BiEncoderTask
 from retrieval.training.examples import ArticleTexts
@@ -135,7 +134,7 @@ def main() -> None:
         encoder.save(folder)
         defaults, best = (peer_model(encoder, folder, dropout) for dropout in (True, False))
     task = our_task(encoder, arguments.batch, runtime)
-    with prepared(encoder, task.config.training, dropout=False), recomputed_attention(encoder, runtime):
+    with prepared(encoder, task.config.training, dropout=False):
         report(task, defaults, best, batches, bfloat16)
 
 

@@ -13,9 +13,12 @@ from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    BertModel,
     RobertaConfig,
     RobertaForSequenceClassification,
     RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
 )
 
 from retrieval.models.bundled import PackedModel, tokenizer_of
@@ -183,3 +186,19 @@ def write_multilingual_encoder(folder: Path, vocabulary: int = 0) -> int:
     tokenizer.save(folder)
     save_file(model.state_dict(), folder / "model.safetensors")
     return config.vocab_size
+
+
+SHAPE = {
+    "vocab_size": 60,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+    "pad_token_id": 1,
+}
+FAMILIES = {
+    "bert": lambda: BertModel(BertConfig(**SHAPE), add_pooling_layer=False),
+    "roberta": lambda: RobertaModel(roberta_config(60), add_pooling_layer=False),
+    "xlm-roberta": lambda: XLMRobertaModel(XLMRobertaConfig(**SHAPE), add_pooling_layer=False),
+}

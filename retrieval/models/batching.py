@@ -33,6 +33,33 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]
     return batches
 
 
+def even_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Group rows of similar length into as few batches as ``budget`` allows, each with about as many tokens.
+
+    Args:
+        lengths: Tokens of each row.
+        budget: Tokens of a batch, at most; a longer row is a batch of its own.
+
+    Returns:
+        Row numbers, batch by batch, shortest rows first; rows of one length keep their order.
+
+    Raises:
+        ValueError: If ``budget`` is not positive.
+    """
+    if budget <= 0:
+        raise ValueError(f"budget: got {budget} tokens; give a positive number")
+    share = sum(lengths) / max(1, -(-sum(lengths) // budget))  # of a batch, if all were equal
+    batches: list[list[int]] = []
+    inside = before = 0  # tokens in the last batch and in those before it
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if not batches or inside + lengths[row] > budget or before + inside >= share * len(batches):
+            batches.append([])
+            before, inside = before + inside, 0
+        batches[-1].append(row)
+        inside += lengths[row]
+    return batches
+
+
 def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
     """Rows of token ids as one rectangle.
 

@@ -14,10 +14,11 @@ from torch.nn import functional
 from retrieval.config import BiEncoderConfig
 from retrieval.errors import ModelError
 from retrieval.models.inference import HiddenStates, Reader, Rows, run_rows
-from retrieval.models.pooling import pool
+from retrieval.models.pooling import pool, pool_rows
 from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.settings import ModelSettings
 from retrieval.models.tokenization import TextTokenizer
+from retrieval.models.unpadded import embed_rows, run_layers
 from retrieval.runtime import Runtime
 
 
@@ -52,6 +53,19 @@ class BiEncoder(nn.Module):
         """
         output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
         return self.finish(pool(output.last_hidden_state.float(), attention_mask, self.settings.pooling))
+
+    def vectors_of(self, rows: Rows) -> Tensor:
+        """The same of rows that are not padded, with gradients and without a product spent on padding.
+
+        Args:
+            rows: B rows of token ids, best sorted by length.
+
+        Returns:
+            (B, D) float32, unit length if the settings say so.
+        """
+        lengths = [len(row) for row in rows]
+        hidden = run_layers(self.backbone, embed_rows(self.backbone, rows, None), lengths)  # (N, D)
+        return self.finish(pool_rows(hidden, lengths, self.settings.pooling))
 
     def finish(self, pooled: Tensor) -> Tensor:
         """From pooled to final vectors: (B, D) to (B, D) float32."""

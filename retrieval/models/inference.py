@@ -169,11 +169,7 @@ def _run_plain(reader: Reader, rows: Rows, runtime: Runtime) -> NDArray[np.float
 @torch.inference_mode()
 def _run_packed(reader: Reader, encoder: PackedEncoder, rows: Rows) -> NDArray[np.float32]:
     """The packed forward on rows sorted by length."""
-    types = None
-    if reader.pairs and reader.tokenizer.pair_types:
-        # Padding lies after both texts, so a row alone has the types it has in a batch.
-        found = [reader.tokenizer.token_types(torch.tensor([row])) for row in rows]
-        types = [kinds[0].tolist() for kinds in found if kinds is not None]
+    types = reader.tokenizer.row_types(rows) if reader.pairs else None
     parts = [reader.finish(HiddenStates(part, None)) for part in encoder.forward(rows, types)]
     values: NDArray[np.float32] = torch.cat(parts).float().numpy()
     return values

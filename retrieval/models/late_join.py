@@ -24,6 +24,7 @@ from retrieval.models.pair import Pair, segments_of
 from retrieval.models.settings import ModelSettings
 from retrieval.models.split import TokenStates, read_lower_layers
 from retrieval.models.tokenization import TextTokenizer
+from retrieval.models.unpadded import run_layers
 from retrieval.runtime import Runtime
 
 States: TypeAlias = TokenStates | RecalledTexts
@@ -195,14 +196,12 @@ class LateJoin:
     def _joined(
         self, rows: Sequence[ApartRow], states: Sequence[States], runtime: Runtime
     ) -> tuple[Tensor, Tensor, Tensor]:
-        hidden = nn.utils.rnn.pad_sequence([_below(row, states) for row in rows], batch_first=True)
-        hidden, of_query, of_passage = (part.to(runtime.device) for part in (hidden, *_masks(rows, hidden.shape[1])))
-        real = of_query | of_passage
-        seen = None if bool(real.all()) else real[:, None, None, :]  # (B, 1, 1, T)
-        backbone: Any = self.backbone
-        for layer in backbone.encoder.layer[self.settings.separate_layers :]:
-            hidden = layer(hidden, attention_mask=seen)
-        return hidden, of_query, of_passage
+        lengths = [len(row) for row in rows]
+        below = torch.cat([_below(row, states) for row in rows]).to(runtime.device)
+        above = run_layers(self.backbone, below, lengths, self.settings.separate_layers)  # (N, D)
+        hidden = nn.utils.rnn.pad_sequence(list(torch.split(above, lengths)), batch_first=True)  # (B, T, D)
+        of_query, of_passage = _masks(rows, hidden.shape[1])
+        return hidden, of_query.to(runtime.device), of_passage.to(runtime.device)
 
     def score(self, rows: Sequence[ApartRow], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N,) float32 logits of N rows, in order; of texts that come up only ``memory`` keeps something.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retrieval.models.batching import runs_of_equal_length
+from retrieval.models.unpadded import first_position
 
 LinearStep = Callable[[Tensor], Tensor]
 ResidualStep = Callable[[Tensor, Tensor], Tensor]
@@ -143,8 +144,8 @@ def pack(backbone: nn.Module, precision: torch.dtype, private_operators: bool) -
     linear = _packed_steps if private_operators else _plain_steps
     with torch.inference_mode():
         layers = tuple(_pack_layer(layer, precision, linear) for layer in model.encoder.layer)
-    first = 0 if model.config.model_type == "bert" else model.config.pad_token_id + 1
-    return PackedEncoder(model.embeddings, layers, model.config.num_attention_heads, first, precision)
+    heads = model.config.num_attention_heads
+    return PackedEncoder(model.embeddings, layers, heads, first_position(model), precision)
 
 
 def _pack_layer(layer: Any, precision: torch.dtype, linear: Callable[[Tensor, Tensor], _Steps]) -> _Layer:  # noqa: ANN401

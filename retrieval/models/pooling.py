@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from retrieval.errors import ModelError
+from retrieval.models.batching import runs_of_equal_length
 
 
 def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
@@ -44,3 +46,19 @@ def pool(hidden: Tensor, mask: Tensor | None, kind: str) -> Tensor:
     if mask is None:
         mask = hidden.new_ones(hidden.shape[:2])
     return _POOLINGS[kind](hidden, mask)
+
+
+def pool_rows(hidden: Tensor, lengths: Sequence[int], kind: str) -> Tensor:
+    """One vector for each of some rows that lie end to end.
+
+    Args:
+        hidden: (N, D) token vectors.
+        lengths: Tokens of each row, N in all; neighbours of one length are pooled together.
+        kind: As of `pool`.
+
+    Returns:
+        (B, D) float32.
+    """
+    runs = runs_of_equal_length(lengths)
+    blocks = torch.split(hidden.float(), [count * length for count, length in runs])
+    return torch.cat([pool(block.view(*run, -1), None, kind) for block, run in zip(blocks, runs, strict=True)])

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
-from retrieval.models.batching import pad
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import HiddenStates, Reader, run_rows
 from retrieval.models.late_join import ApartRow, InteractionHead, LateJoin
 from retrieval.models.pair import Pair, joined_text
-from retrieval.models.pooling import pool
+from retrieval.models.pooling import pool, pool_rows
 from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.settings import ModelSettings
 from retrieval.models.tokenization import TextTokenizer
+from retrieval.models.unpadded import embed_rows, run_layers
 from retrieval.runtime import Runtime
 
 FROM_BI_ENCODER = "bi-encoder"
@@ -132,11 +132,11 @@ class CrossEncoder(nn.Module):
         """(B,) float32 logits of rows that `tokenize` gave, with gradients."""
         if self.late:
             return self.late.logits(rows, runtime)
-        ids, mask = pad(rows, self.tokenizer.pad_id)
-        full = None if bool(mask.all()) else mask.to(runtime.device)
+        lengths = [len(row) for row in rows]
         with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
-            logits: Tensor = self(ids.to(runtime.device), full)
-        return logits
+            embedded = embed_rows(self.backbone, rows, self.tokenizer.row_types(rows))
+            hidden = run_layers(self.backbone, embedded, lengths)  # (N, D)
+        return self.finish(pool_rows(hidden, lengths, self.settings.pooling))
 
     def score(self, pairs: Sequence[Pair], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N,) float32 logits of N (query, document) pairs, in order; a progress bar where a label is given."""

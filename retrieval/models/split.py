@@ -23,8 +23,9 @@ from tqdm import tqdm
 
 from retrieval.models.batching import runs_of_equal_length
 from retrieval.models.encoder import BiEncoder
-from retrieval.models.inference import HiddenStates, Rows, packed_encoder, spread, work_batches
-from retrieval.models.pooling import pool
+from retrieval.models.inference import Rows, packed_encoder, spread, work_batches
+from retrieval.models.pooling import pool_rows
+from retrieval.models.unpadded import run_layers
 from retrieval.runtime import Runtime
 
 _logger = logging.getLogger(__name__)
@@ -160,22 +161,16 @@ class SplitEncoder:
         """Vectors of some rows, with gradients for the layers above the cut.
 
         Args:
-            rows: B rows of token ids that ``states`` has.
+            rows: B rows of token ids that ``states`` has; best sorted by length.
             longest: Tokens of a row that are used, from its start; 0 uses all.
 
         Returns:
             (B, D) float32, unit length if the settings say so.
         """
         parts = [self._of(row)[: longest or None].float() for row in rows]
-        hidden = nn.utils.rnn.pad_sequence(parts, batch_first=True)  # B of (t, D) -> (B, T, D)
-        lengths = torch.tensor([len(part) for part in parts])
-        mask = torch.arange(hidden.shape[1]) < lengths.unsqueeze(1)  # (B, T)
-        seen = None if bool(mask.all()) else mask[:, None, None, :]  # (B, 1, 1, T)
-        backbone: Any = self.encoder.backbone
-        for layer in backbone.encoder.layer[self.layers :]:
-            hidden = layer(hidden, attention_mask=seen)
-        pooled = pool(hidden.float(), None if seen is None else mask, self.encoder.settings.pooling)
-        return self.encoder.finish(pooled)
+        lengths = [len(part) for part in parts]
+        hidden = run_layers(self.encoder.backbone, torch.cat(parts), lengths, self.layers)  # (N, D)
+        return self.encoder.finish(pool_rows(hidden, lengths, self.encoder.settings.pooling))
 
     def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(B, D) float32 vectors of rows, in order, without gradients; a progress bar where a label is given."""
@@ -188,14 +183,10 @@ class SplitEncoder:
         @torch.inference_mode()
         def work(batch: list[int]) -> NDArray[np.float32]:
             parts = [self._of(rows[row]) for row in batch]
-            runs = runs_of_equal_length([len(part) for part in parts])
-            hidden = packed.run(torch.cat(parts), runs, self.layers)
-            blocks = torch.split(hidden, [count * length for count, length in runs])
-            pooled = [
-                HiddenStates(block.view(count, length, -1), None).pool(self.encoder.settings.pooling)
-                for block, (count, length) in zip(blocks, runs, strict=True)
-            ]
-            values: NDArray[np.float32] = self.encoder.finish(torch.cat(pooled)).numpy()
+            lengths = [len(part) for part in parts]
+            hidden = packed.run(torch.cat(parts), runs_of_equal_length(lengths), self.layers)
+            pooled = pool_rows(hidden, lengths, self.encoder.settings.pooling)
+            values: NDArray[np.float32] = self.encoder.finish(pooled).numpy()
             return values
 
         lengths = [len(row) for row in rows]

@@ -164,6 +164,11 @@ class TextTokenizer:
         is_separator = (input_ids == self.separator_id).to(torch.int64)
         return ((is_separator.cumsum(1) - is_separator) > 0).to(torch.int64)  # (B, T)
 
+    def row_types(self, rows: Sequence[Sequence[int]]) -> list[list[int]] | None:
+        """The same of rows that are not padded: padding lies after both texts, so a row alone has the same types."""
+        found = [self.token_types(torch.tensor([row])) for row in rows] if self.pair_types else []
+        return [types[0].tolist() for types in found if types is not None] or None
+
     def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Start and end character of every token of each text, special tokens left out."""
         return [encoding.offsets for encoding in self._whole.encode_batch(list(texts), add_special_tokens=False)]

@@ -151,35 +151,6 @@ class RankingPlan:
         return choose_passage(example.text, self.texts.passages[cid], self.passage_choice, epoch)
 
 
-def compact_batches(lengths: Sequence[int], budget: int, overhead_tokens: int) -> list[list[int]]:
-    """Split rows into forward passes so that padded tokens plus a fixed cost for each pass are fewest.
-
-    Few rows of very different lengths, as in one training step, waste up to half of a batch filled to its budget;
-    this dynamic programme over the rows sorted by length wastes a few per cent.
-
-    Args:
-        lengths: Tokens of each row.
-        budget: Rows times longest row, at most; a longer row goes alone.
-        overhead_tokens: What one more forward pass costs, in tokens.
-
-    Returns:
-        Row numbers, pass by pass, shortest rows first.
-    """
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    cost, start_of = [0.0], [0]
-    for end in range(1, len(order) + 1):
-        longest = lengths[order[end - 1]]
-        first = min(end - 1, max(0, end - budget // max(longest, 1)))
-        best = min((cost[start] + (end - start) * longest, start) for start in range(first, end))
-        cost.append(best[0] + overhead_tokens)
-        start_of.append(best[1])
-    batches, end = [], len(order)
-    while end:
-        batches.append(order[start_of[end] : end])
-        end = start_of[end]
-    return batches[::-1]
-
-
 def content_fingerprint(batches: Callable[[int], Sequence[object]]) -> str:
     """SHA-256 over the texts and masks of the first epoch, which tells one training set from another."""
     digest = hashlib.sha256()

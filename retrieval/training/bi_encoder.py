@@ -12,7 +12,7 @@ from torch import Tensor
 
 from retrieval.config import BiEncoderConfig
 from retrieval.data.fields import passage_texts, query_texts
-from retrieval.models.batching import pad
+from retrieval.models.batching import even_batches
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import Rows as TokenRows
 from retrieval.models.losses import cached_multiple_negatives_ranking, multiple_negatives_ranking
@@ -20,34 +20,11 @@ from retrieval.models.split import SplitEncoder, read_lower_layers
 from retrieval.records import Dataset
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import corpus_states
-from retrieval.training.batches import (
-    RankingBatch,
-    RankingPlan,
-    compact_batches,
-    content_fingerprint,
-)
+from retrieval.training.batches import RankingBatch, RankingPlan, content_fingerprint
 from retrieval.training.examples import article_texts, training_examples
 from retrieval.training.interpolation import interpolate, learning_weights
-from retrieval.training.loop import Log, TrainingReport, fit, forward_precision
+from retrieval.training.loop import Log, TrainingReport, fit, forward_precision, pass_budget
 from retrieval.training.validation import make_pool, validation_queries
-
-_PASS_TOKENS = {("cpu", torch.float32): 32, ("cpu", torch.bfloat16): 256}
-"""What one more forward and backward pass costs, in tokens; in bfloat16 all weights and gradients are rounded anew."""
-_DEVICE_PASS_TOKENS = 2048  # launches of kernels dominate
-
-Rows = tuple[Tensor, Tensor | None]
-"""input_ids (B, T) and attention_mask (B, T), None where nothing is padded."""
-
-
-def pass_overhead_tokens(runtime: Runtime) -> int:
-    """What one more forward and backward pass costs on this device, in tokens."""
-    return _PASS_TOKENS.get((runtime.device.type, runtime.precision), _DEVICE_PASS_TOKENS)
-
-
-def padded_rows(rows: Sequence[list[int]], pad_id: int, device: torch.device) -> Rows:
-    """Token rows as one rectangle on the device, without a mask where none is needed."""
-    ids, mask = pad(rows, pad_id)
-    return ids.to(device), None if bool(mask.all()) else mask.to(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +99,12 @@ class BiEncoderTask:
         with forward_precision(self.runtime):
             if self.split:
                 return self.split.forward(one.rows, one.longest)
-            rows = [_cut(row, one.longest) for row in one.rows]
-            vectors: Tensor = self.model(*padded_rows(rows, self.model.tokenizer.pad_id, self.runtime.device))
-        return vectors
+            return self.model.vectors_of([_cut(row, one.longest) for row in one.rows])
 
     def _passes(self, rows: TokenRows, longest: int = 0) -> tuple[list[Pass], list[int]]:
         """Forward passes over the rows, cut to ``longest`` tokens, and the order of the rows in them."""
         lengths = [min(len(row), longest or len(row)) for row in rows]
-        passes = compact_batches(lengths, self.config.training.token_budget, pass_overhead_tokens(self.runtime))
+        passes = even_batches(lengths, pass_budget(self.config.training, self.runtime))
         if self.config.loss == "cached_mnrl":
             size = self.config.chunk_queries
             passes = [one[start : start + size] for one in passes for start in range(0, len(one), size)]

@@ -12,6 +12,7 @@ import torch
 from retrieval.config import CrossEncoderConfig
 from retrieval.data.fields import query_texts
 from retrieval.errors import TrainingError
+from retrieval.models.batching import even_batches
 from retrieval.models.late_join import LateJoin
 from retrieval.models.losses import binary_cross_entropy
 from retrieval.models.pair import Document, Pair
@@ -20,14 +21,12 @@ from retrieval.models.split import TokenStates
 from retrieval.records import Dataset, Query
 from retrieval.runtime import Runtime
 from retrieval.training.batches import (
-    compact_batches,
     content_fingerprint,
     draw_training_queries,
     generator,
     shuffled_groups,
 )
-from retrieval.training.bi_encoder import pass_overhead_tokens
-from retrieval.training.loop import Log, TrainingReport, fit
+from retrieval.training.loop import Log, TrainingReport, fit, pass_budget
 from retrieval.training.validation import candidates_mrr, candidates_of, validation_queries
 
 _CALIBRATION_BATCHES = 6
@@ -118,7 +117,7 @@ class CrossEncoderTask:
         """
         rows = self.model.tokenize(batch.pairs)
         lengths = [len(row) for row in rows]
-        passes = compact_batches(lengths, self.config.training.token_budget, pass_overhead_tokens(self.runtime))
+        passes = even_batches(lengths, pass_budget(self.config.training, self.runtime))
         total = 0.0
         for one in passes:
             labels = torch.tensor([batch.labels[row] for row in one], device=self.runtime.device)

@@ -19,7 +19,6 @@ from tqdm import tqdm
 from retrieval.config import TrainingConfig
 from retrieval.errors import TrainingError
 from retrieval.runtime import Runtime
-from retrieval.training.attention import recomputed_attention
 from retrieval.training.checkpoints import (
     EpochResult,
     Progress,
@@ -38,6 +37,8 @@ Log = Callable[[str, float, int], None]
 
 Batch = TypeVar("Batch")
 LOG_STEPS = 10
+_PASS_TOKENS = {("cpu", torch.float32): 1024, ("cpu", torch.bfloat16): 2048}
+"""More outgrow a processor's cache; fewer add up more gradients, and in bfloat16 are too few for its matrix units."""
 
 
 class Task(Protocol[Batch]):
@@ -88,6 +89,11 @@ def forward_precision(runtime: Runtime) -> AbstractContextManager[object]:
     return torch.autocast(runtime.device.type, dtype=runtime.precision) if runtime.autocast else nullcontext()
 
 
+def pass_budget(config: TrainingConfig, runtime: Runtime) -> int:
+    """Tokens that go through a model together: no more than `TrainingConfig.token_budget`, nor than is fastest."""
+    return min(config.token_budget, _PASS_TOKENS.get((runtime.device.type, runtime.precision), config.token_budget))
+
+
 def rate_at(step: int, steps: int, config: TrainingConfig) -> float:
     """Learning rate of a step (from 0): linear warm-up, then linear decay that would reach 0 at ``steps``."""
     warmup = round(config.warmup_share * steps)
@@ -135,7 +141,7 @@ def fit(
     config = runtime.fitted(config)
     model = task.model.to(runtime.device)
     dropout = runtime.device.type != "cpu"
-    with prepared(model, config, dropout), recomputed_attention(model, runtime), torch.random.fork_rng():
+    with prepared(model, config, dropout), torch.random.fork_rng():
         torch.manual_seed(seed)
         return _Fit(task, config, runtime, checkpoint_folder, validate, log, seed).run()
 

@@ -5,7 +5,7 @@ import torch
 
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.runtime import Runtime
-from tests.tiny_models import write_multilingual_encoder
+from tests.tiny_models import FAMILIES, write_multilingual_encoder
 
 
 @pytest.fixture
@@ -24,3 +24,14 @@ def encoder_folder(tmp_path_factory):
 @pytest.fixture
 def encoder(encoder_folder) -> BiEncoder:
     return load_bi_encoder(encoder_folder)
+
+
+@pytest.fixture(params=FAMILIES)
+def backbone(request):
+    """A tiny encoder of each family, its weights large enough to tell forwards apart."""
+    torch.manual_seed(0)
+    model = FAMILIES[request.param]().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.2)
+    return model

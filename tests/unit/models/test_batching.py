@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.models.batching import pad, runs_of_equal_length, token_budget_batches
+from retrieval.models.batching import even_batches, pad, runs_of_equal_length, token_budget_batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
@@ -20,9 +20,30 @@ def test_batches_are_filled_in_order_of_length_and_ties_keep_their_order():
     assert token_budget_batches([5, 2, 2, 9, 3], 9) == [[1, 2, 4], [0], [3]]
 
 
-def test_a_budget_of_zero_is_refused():
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
+def test_even_batches_hold_every_row_once_and_no_batch_of_several_exceeds_the_budget(lengths, budget):
+    batches = even_batches(lengths, budget)
+    assert [row for batch in batches for row in batch] == sorted(range(len(lengths)), key=lengths.__getitem__)
+    assert all(len(batch) == 1 or sum(lengths[row] for row in batch) <= budget for batch in batches)
+
+
+@given(st.lists(st.integers(1, 50), min_size=20, max_size=60), st.integers(300, 600))
+def test_even_batches_are_few_and_even(lengths, budget):
+    sizes = [sum(lengths[row] for row in batch) for batch in even_batches(lengths, budget)]
+    assert len(sizes) <= -(-sum(lengths) // budget) + 1
+    if len(sizes) == -(-sum(lengths) // budget):
+        assert max(sizes) - min(sizes) <= 2 * max(lengths)
+
+
+@pytest.mark.parametrize("batches", [even_batches, token_budget_batches])
+def test_no_rows_make_no_batch(batches):
+    assert batches([], 9) == []
+
+
+@pytest.mark.parametrize("batches", [even_batches, token_budget_batches])
+def test_a_budget_of_zero_is_refused(batches):
     with pytest.raises(ValueError, match="budget: got 0"):
-        token_budget_batches([1], 0)
+        batches([1], 0)
 
 
 def test_pad_fills_the_end_and_masks_it():

@@ -5,38 +5,14 @@ import logging
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, RobertaModel, XLMRobertaConfig, XLMRobertaModel
+from transformers import BertConfig, BertModel
 
 from retrieval.models import inference
 from retrieval.models.inference import Reader, run_rows
 from retrieval.models.packed import pack
-from tests.tiny_models import roberta_config, unigram_tokenizer
+from tests.tiny_models import FAMILIES, SHAPE, unigram_tokenizer
 
 ROWS = [[0, 5, 2], [0, 6, 2], [0, 7, 8, 2], [0, 4, 5, 6, 7, 8, 9, 10, 2]]
-SHAPE = {
-    "vocab_size": 60,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "max_position_embeddings": 64,
-    "pad_token_id": 1,
-}
-MODELS = {
-    "bert": lambda: BertModel(BertConfig(**SHAPE), add_pooling_layer=False),
-    "roberta": lambda: RobertaModel(roberta_config(60), add_pooling_layer=False),
-    "xlm-roberta": lambda: XLMRobertaModel(XLMRobertaConfig(**SHAPE), add_pooling_layer=False),
-}
-
-
-@pytest.fixture(params=MODELS)
-def backbone(request):
-    torch.manual_seed(0)
-    model = MODELS[request.param]().eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.2)
-    return model
 
 
 def hidden(backbone, row, types=None):
@@ -61,7 +37,7 @@ def test_packed_rows_equal_the_plain_forward_token_by_token(backbone, private_op
 
 def test_token_types_reach_the_embeddings():
     torch.manual_seed(0)
-    backbone = MODELS["bert"]().eval()
+    backbone = FAMILIES["bert"]().eval()
     types = [[0, 0, 1, 1]]
     with torch.inference_mode():
         (part,) = pack(backbone, torch.float32, False).forward([ROWS[2]], types)

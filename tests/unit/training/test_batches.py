@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from retrieval.errors import TrainingError
 from retrieval.records import Article, Corpus, Dataset, Passage, Query
 from retrieval.training.batches import (
     RankingPlan,
-    compact_batches,
     content_fingerprint,
     shuffled_groups,
 )
@@ -131,43 +129,6 @@ def test_epochs_differ_and_repeat_exactly(dataset):
 def test_a_last_batch_of_one_query_is_left_out():
     assert [len(group) for group in shuffled_groups(range(9), 4, 0, 0)] == [4, 4]
     assert [len(group) for group in shuffled_groups(range(10), 4, 0, 0)] == [4, 4, 2]
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_compact_batches_hold_every_row_once_within_the_budget_and_waste_little(seed):
-    lengths = np.random.default_rng(seed).integers(5, 256, 48).tolist()
-    batches = compact_batches(lengths, 2048, 32)
-    assert sorted(row for batch in batches for row in batch) == list(range(48))
-    assert all(len(batch) * max(lengths[row] for row in batch) <= 2048 for batch in batches)
-    padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in batches)
-    assert padded < 1.1 * sum(lengths)
-
-
-def test_compact_batches_are_the_cheapest_split():
-    lengths, budget, overhead = [3, 9, 4, 12, 5], 30, 4
-    ordered = sorted(lengths)
-    costs = []
-    for cuts in range(16):  # every way to cut the sorted rows
-        pieces, current = [], [ordered[0]]
-        for position, length in enumerate(ordered[1:]):
-            if cuts >> position & 1:
-                pieces.append(current)
-                current = []
-            current.append(length)
-        pieces.append(current)
-        if all(len(piece) * piece[-1] <= budget for piece in pieces):
-            costs.append(sum(len(piece) * piece[-1] + overhead for piece in pieces))
-    got = compact_batches(lengths, budget, overhead)
-    assert sum(len(b) * max(lengths[row] for row in b) + overhead for b in got) == min(costs)
-
-
-def test_a_row_above_the_budget_goes_alone_and_no_rows_make_no_batch():
-    assert compact_batches([50, 3, 60], 40, 1) == [[1], [0], [2]]
-    assert compact_batches([], 40, 1) == []
-
-
-def test_a_large_overhead_makes_one_pass():
-    assert compact_batches([1, 20, 30], 1000, 10_000) == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize(
