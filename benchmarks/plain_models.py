@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import torch
-from transformers import BertForSequenceClassification
+from transformers import BertConfig, BertForSequenceClassification
 
 from retrieval.data.bundled import load_bundled
 from retrieval.models.pretrained import load
@@ -30,8 +30,8 @@ def law_texts(count: int, syllables: int, seed: int = 0) -> list[str]:
 def write_plain_reranker(folder: Path) -> Path:
     """The bundled encoder with a head of random weights, as transformers saves a sequence classifier of one label."""
     base = load("bundled:multilingual-e5-small")
-    config = base.backbone.config
-    config.num_labels, config.architectures = 1, ["BertForSequenceClassification"]
+    base.backbone.config.write(folder)
+    config = BertConfig.from_pretrained(folder, num_labels=1, architectures=["BertForSequenceClassification"])
     torch.manual_seed(0)
     model = BertForSequenceClassification(config)
     model.bert.load_state_dict(base.backbone.state_dict(), strict=False)

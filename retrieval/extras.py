@@ -14,6 +14,7 @@ EXTRAS = {
     "serving": ("fastapi", "uvicorn", "httptools", "prometheus_client", "httpx"),
     "runpod": ("runpod",),
     "s3": ("boto3",),
+    "transformers": ("transformers",),
 }
 """Modules that a command needs from each extra of pyproject.toml."""
 

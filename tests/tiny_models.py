@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import save_file
@@ -14,6 +15,7 @@ from transformers import (
     BertConfig,
     BertForSequenceClassification,
     BertModel,
+    PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
     RobertaModel,
@@ -21,6 +23,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from retrieval.models.backbone import Backbone, read_config
 from retrieval.models.bundled import PackedModel, tokenizer_of
 from retrieval.models.tokenization import TextTokenizer
 
@@ -166,8 +169,6 @@ def write_multilingual_encoder(folder: Path, vocabulary: int = 0) -> int:
     Returns:
         Rows of its embedding table.
     """
-    from transformers import BertModel
-
     tokenizer = unigram_tokenizer()
     config = BertConfig(
         vocab_size=vocabulary or len(tokenizer),
@@ -186,6 +187,15 @@ def write_multilingual_encoder(folder: Path, vocabulary: int = 0) -> int:
     tokenizer.save(folder)
     save_file(model.state_dict(), folder / "model.safetensors")
     return config.vocab_size
+
+
+def backbone_of(model: PreTrainedModel) -> Backbone:
+    """Our backbone with the weights of a bare model of transformers."""
+    with TemporaryDirectory() as name:
+        model.config.save_pretrained(name)
+        backbone = Backbone(read_config(Path(name)))
+    backbone.load_state_dict(model.state_dict())
+    return backbone.eval()
 
 
 SHAPE = {

@@ -1,12 +1,9 @@
-"""Rows of token ids into batches: sorted by length, bounded by tokens, padded at the end."""
+"""Rows of token ids into batches: sorted by length, bounded by tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-
-import torch
-from torch import Tensor
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -58,28 +55,6 @@ def even_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
         batches[-1].append(row)
         inside += lengths[row]
     return batches
-
-
-def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Rows of token ids as one rectangle.
-
-    Args:
-        rows: B rows of token ids, none empty.
-        pad_id: Fills short rows at their end.
-
-    Returns:
-        input_ids (B, T) int64 and attention_mask (B, T) int64, 1 on real tokens.
-
-    Raises:
-        ValueError: If there are no rows or one is empty.
-    """
-    if not rows or not all(rows):
-        raise ValueError(f"rows: got {len(rows)} rows, some empty or none at all; every row needs a token")
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows], dtype=torch.int64)
-    lengths = torch.tensor([len(row) for row in rows])
-    mask = torch.arange(longest) < lengths.unsqueeze(1)  # (T) < (B, 1) -> (B, T)
-    return ids, mask.to(torch.int64)
 
 
 def runs_of_equal_length(lengths: Sequence[int]) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from retrieval.errors import ModelError
 from retrieval.folders import MANIFEST, write_folder
+from retrieval.models.backbone import BackboneConfig
 from retrieval.models.settings import ModelSettings
 from retrieval.models.tokenization import TextTokenizer
 from retrieval.models.vocabulary import vietnamese_pieces
@@ -188,7 +189,7 @@ def for_vietnamese(model: PackedModel) -> PackedModel:
 
 
 def state_of(model: PackedModel) -> dict[str, Tensor]:
-    """The weights under the names and shapes of ``transformers.BertModel``."""
+    """The weights under the names and shapes of `backbone.Backbone`."""
     wide, inner = model.hidden, model.feed_forward
     shapes = {"fi": (inner, wide), "fo": (wide, inner), "aln": (wide,), "oln": (wide,)}
     table = {
@@ -227,10 +228,9 @@ def tokenizer_of(model: PackedModel) -> TextTokenizer:
 
 
 def _convert(source: Path, folder: Path) -> None:
-    from transformers import BertConfig
-
     model = for_vietnamese(read_packed(source))
-    config = BertConfig(
+    config = BackboneConfig(
+        model_type="bert",
         vocab_size=model.vocabulary,
         hidden_size=model.hidden,
         num_hidden_layers=model.layers,
@@ -240,7 +240,7 @@ def _convert(source: Path, folder: Path) -> None:
         type_vocab_size=model.types,
         layer_norm_eps=model.epsilon,
         pad_token_id=model.special[2],
-        architectures=["BertModel"],
+        others={"architectures": ["BertModel"]},
     )
     settings = ModelSettings(
         base=BUNDLED,
@@ -250,7 +250,7 @@ def _convert(source: Path, folder: Path) -> None:
         dimension=model.hidden,
     )
     with write_folder(folder) as staging:
-        config.save_pretrained(staging)
+        config.write(staging)
         tokenizer_of(model).save(staging)
         settings.save(staging)
         save_file(state_of(model), staging / "model.safetensors", metadata={"format": "pt"})

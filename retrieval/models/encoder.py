@@ -13,12 +13,12 @@ from torch.nn import functional
 
 from retrieval.config import BiEncoderConfig
 from retrieval.errors import ModelError
-from retrieval.models.inference import HiddenStates, Reader, Rows, run_rows
-from retrieval.models.pooling import pool, pool_rows
+from retrieval.models.backbone import Backbone
+from retrieval.models.inference import Reader, Rows, run_rows
+from retrieval.models.pooling import pool_rows
 from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.settings import ModelSettings
 from retrieval.models.tokenization import TextTokenizer
-from retrieval.models.unpadded import embed_rows, run_layers
 from retrieval.runtime import Runtime
 
 
@@ -26,7 +26,7 @@ class BiEncoder(nn.Module):
     """Backbone, pooling and normalisation, with the tokenizer and settings they belong to.
 
     Attributes:
-        backbone: A ``transformers`` encoder without pooler.
+        backbone: The encoder below.
         tokenizer: Its tokenizer.
         settings: How texts are read and vectors made.
         read_from: The folder it was read from, where that is one of ours; saved again, the model shares its weights
@@ -35,41 +35,27 @@ class BiEncoder(nn.Module):
 
     read_from: Path | None = None
 
-    def __init__(self, backbone: nn.Module, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
+    def __init__(self, backbone: Backbone, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
         super().__init__()
         self.backbone = backbone
         self.tokenizer = tokenizer
         self.settings = settings
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Vectors of a padded batch.
+    def forward(self, rows: Rows) -> Tensor:
+        """Vectors of rows of token ids, with gradients.
 
         Args:
-            input_ids: (B, T) int64.
-            attention_mask: (B, T), 1 on real tokens; None where nothing is padded.
+            rows: B rows, best sorted by length.
 
         Returns:
             (B, D) float32, unit length if the settings say so.
         """
-        output = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
-        return self.finish(pool(output.last_hidden_state.float(), attention_mask, self.settings.pooling))
+        return self.finish(self.backbone(rows), [len(row) for row in rows])
 
-    def vectors_of(self, rows: Rows) -> Tensor:
-        """The same of rows that are not padded, with gradients and without a product spent on padding.
-
-        Args:
-            rows: B rows of token ids, best sorted by length.
-
-        Returns:
-            (B, D) float32, unit length if the settings say so.
-        """
-        lengths = [len(row) for row in rows]
-        hidden = run_layers(self.backbone, embed_rows(self.backbone, rows, None), lengths)  # (N, D)
-        return self.finish(pool_rows(hidden, lengths, self.settings.pooling))
-
-    def finish(self, pooled: Tensor) -> Tensor:
-        """From pooled to final vectors: (B, D) to (B, D) float32."""
-        return functional.normalize(pooled.float(), dim=-1) if self.settings.normalize else pooled.float()
+    def finish(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+        """From token vectors (N, D) of B rows, and the tokens of each, to final vectors (B, D) float32."""
+        pooled = pool_rows(hidden, lengths, self.settings.pooling)
+        return functional.normalize(pooled, dim=-1) if self.settings.normalize else pooled
 
     def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of queries, prefix and special tokens included."""
@@ -96,11 +82,7 @@ class BiEncoder(nn.Module):
 
     def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N, D) float32 vectors of N rows of token ids, in order; a progress bar where a label is given."""
-
-        def finish(states: HiddenStates) -> Tensor:
-            return self.finish(states.pool(self.settings.pooling))
-
-        reader = Reader(self.backbone, self.tokenizer, finish, self.settings.dimension)
+        reader = Reader(self.backbone, self.tokenizer, self.finish, self.settings.dimension)
         return run_rows(reader, rows, runtime, label)
 
     def save(self, folder: Path) -> None:

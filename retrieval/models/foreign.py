@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import ModelError
+from retrieval.models.backbone import BackboneConfig
 from retrieval.models.settings import ModelSettings, Pooling
 
 # Prefixes that a model was trained with but that its files do not record (its model card does).
@@ -18,22 +19,22 @@ _POOLING_KEYS: dict[str, Pooling] = {
 }
 
 
-def read_foreign_settings(folder: Path, home: Path, config: Any, name: str) -> ModelSettings:  # noqa: ANN401
+def read_foreign_settings(folder: Path, home: Path, config: BackboneConfig, name: str) -> ModelSettings:
     """Settings of a Hugging Face or sentence-transformers folder.
 
     Args:
         folder: The model's folder.
         home: Where its ``config.json`` lies.
-        config: That file, as transformers reads it.
+        config: That file.
         name: What the user called the model; kept as ``base``.
 
     Raises:
         ModelError: If a file does not parse or asks for a pooling this library lacks.
     """
-    positions = max_positions(config)
+    positions = config.max_tokens
     limit = _read_json(home / "sentence_bert_config.json").get("max_seq_length") or positions
     limit = min(int(limit), positions)
-    cross = any("SequenceClassification" in kind for kind in config.architectures or ())
+    cross = any("SequenceClassification" in kind for kind in config.others.get("architectures") or ())
     query_prefix, passage_prefix = _prefixes(folder, name)
     return ModelSettings(
         kind="cross-encoder" if cross else "bi-encoder",
@@ -48,12 +49,6 @@ def read_foreign_settings(folder: Path, home: Path, config: Any, name: str) -> M
         text_kind="segmented" if (home / "bpe.codes").is_file() else "text",
         head="dense" if cross else "",
     )
-
-
-def max_positions(config: Any) -> int:  # noqa: ANN401
-    """Longest input in tokens; RoBERTa's and XLM-R's positions start after the padding id."""
-    used = 0 if config.model_type == "bert" else config.pad_token_id + 1
-    return int(config.max_position_embeddings) - used
 
 
 def _read_json(path: Path) -> dict[str, Any]:

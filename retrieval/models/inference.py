@@ -13,13 +13,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from retrieval.models.batching import pad, token_budget_batches
+from retrieval.models.backbone import Backbone
+from retrieval.models.batching import token_budget_batches
 from retrieval.models.packed import PackedEncoder, pack
-from retrieval.models.pooling import pool
+from retrieval.models.pooling import pool_rows
 from retrieval.models.tokenization import TextTokenizer
 from retrieval.runtime import Runtime
 
@@ -27,9 +28,10 @@ _logger = logging.getLogger(__name__)
 
 Rows: TypeAlias = Sequence[Sequence[int]]
 Result = TypeVar("Result")
-# Tokens in one forward. Padding wastes 3 % at 2,048 and 6 % at 4,096; packed rows have none, and 1,024 tokens of the
-# widest layer stay in a shared cache while they already feed one core well.
-_PADDED_BUDGET = 4096
+Forward: TypeAlias = Callable[[Rows, Rows | None], Tensor]
+"""From rows of token ids, and their token types, to (N, D) token vectors."""
+# Tokens in one forward. 1,024 tokens of the widest layer stay in a shared cache while they already feed one core well.
+_DEVICE_BUDGET = 4096
 _PACKED_BUDGETS = {torch.float32: 1024, torch.bfloat16: 2048}
 _SMALLEST_BUDGET = 256
 # Cosine to the plain float32 forward below which a packed one is not used.
@@ -40,24 +42,7 @@ _FEW_TOKENS = 64
 """A question or two. Their products wait for memory, where weights laid out beforehand save a quarter of the time."""
 
 _Fingerprint: TypeAlias = tuple[object, ...]
-_packed: WeakKeyDictionary[nn.Module, dict[bool, tuple[_Fingerprint, PackedEncoder | None]]] = WeakKeyDictionary()
-
-
-@dataclass(frozen=True)
-class HiddenStates:
-    """Token vectors of some rows.
-
-    Attributes:
-        vectors: (B, T, D).
-        mask: (B, T), 1 on real tokens; None where nothing is padded.
-    """
-
-    vectors: Tensor
-    mask: Tensor | None
-
-    def pool(self, kind: str) -> Tensor:
-        """(B, D) float32, one vector a row; see `pooling.pool`."""
-        return pool(self.vectors.float(), self.mask, kind)
+_packed: WeakKeyDictionary[Backbone, dict[bool, tuple[_Fingerprint, PackedEncoder | None]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -65,16 +50,16 @@ class Reader:
     """What turns rows into numbers.
 
     Attributes:
-        backbone: A ``transformers`` encoder.
-        tokenizer: Knows padding and token types.
-        finish: From token vectors of b rows to (b, width).
+        backbone: The encoder.
+        tokenizer: Knows token types.
+        finish: From token vectors (N, D) of b rows, and the tokens of each, to (b, width).
         width: Numbers kept of each row.
         pairs: Whether rows are pairs, whose second text may have token type 1.
     """
 
-    backbone: nn.Module
+    backbone: Backbone
     tokenizer: TextTokenizer
-    finish: Callable[[HiddenStates], Tensor]
+    finish: Callable[[Tensor, Sequence[int]], Tensor]
     width: int
     pairs: bool = False
 
@@ -113,12 +98,33 @@ def _batches(reader: Reader, rows: Rows, runtime: Runtime) -> Iterator[tuple[lis
     short = sum(lengths) <= _FEW_TOKENS and not any(one.requires_grad for one in reader.backbone.parameters())
     encoder = packed_encoder(reader.backbone, rows, runtime, short)
     if encoder is None:
-        reader.backbone.to(runtime.device)
-        for batch in reversed(token_budget_batches(lengths, _PADDED_BUDGET)):
-            yield batch, _run_plain(reader, [rows[row] for row in batch], runtime)
+        plain = _plain_forward(reader.backbone, runtime)
+        for batch in reversed(token_budget_batches(lengths, _DEVICE_BUDGET)):
+            yield batch, _read(reader, plain, [rows[row] for row in batch])
         return
     batches = work_batches(lengths, encoder.precision, runtime)
-    yield from spread(batches, lambda batch: _run_packed(reader, encoder, [rows[row] for row in batch]), runtime)
+    yield from spread(batches, lambda batch: _read(reader, encoder, [rows[row] for row in batch]), runtime)
+
+
+def _plain_forward(backbone: Backbone, runtime: Runtime) -> Forward:
+    """The backbone as it is, on the runtime's device and in its precision."""
+    backbone.to(runtime.device)
+
+    def forward(rows: Rows, types: Rows | None) -> Tensor:
+        with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
+            hidden: Tensor = backbone(rows, types)
+        return hidden
+
+    return forward
+
+
+@torch.inference_mode()
+def _read(reader: Reader, forward: Forward, rows: Rows) -> NDArray[np.float32]:
+    """What the reader makes of rows sorted by length."""
+    types = reader.tokenizer.row_types(rows) if reader.pairs else None
+    kept = reader.finish(forward(rows, types), [len(row) for row in rows])
+    values: NDArray[np.float32] = kept.float().cpu().numpy()
+    return values
 
 
 def work_batches(lengths: Sequence[int], precision: torch.dtype, runtime: Runtime) -> list[list[int]]:
@@ -150,36 +156,11 @@ def spread(
         torch.set_num_threads(runtime.threads)
 
 
-@torch.inference_mode()
-def _run_plain(reader: Reader, rows: Rows, runtime: Runtime) -> NDArray[np.float32]:
-    """The backbone's own forward on a padded batch."""
-    ids, mask = pad(rows, reader.tokenizer.pad_id)
-    types = reader.tokenizer.token_types(ids) if reader.pairs else None
-    full = None if bool(mask.all()) else mask.to(runtime.device)
-    with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
-        output = reader.backbone(
-            input_ids=ids.to(runtime.device),
-            attention_mask=full,
-            token_type_ids=None if types is None else types.to(runtime.device),
-        )
-    values: NDArray[np.float32] = reader.finish(HiddenStates(output.last_hidden_state, full)).float().cpu().numpy()
-    return values
-
-
-@torch.inference_mode()
-def _run_packed(reader: Reader, encoder: PackedEncoder, rows: Rows) -> NDArray[np.float32]:
-    """The packed forward on rows sorted by length."""
-    types = reader.tokenizer.row_types(rows) if reader.pairs else None
-    parts = [reader.finish(HiddenStates(part, None)) for part in encoder.forward(rows, types)]
-    values: NDArray[np.float32] = torch.cat(parts).float().numpy()
-    return values
-
-
-def packed_encoder(backbone: nn.Module, rows: Rows, runtime: Runtime, short: bool = False) -> PackedEncoder | None:
-    """The packed form of these very weights, or None where it cannot be used (no CPU, or not a BERT).
+def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool = False) -> PackedEncoder | None:
+    """The packed form of these very weights, or None where it cannot be used (no CPU, or another activation).
 
     Args:
-        backbone: A ``transformers`` encoder in evaluation mode.
+        backbone: The encoder.
         rows: Some of the rows to come; the two forwards are compared on the first of them.
         runtime: Device and precision.
         short: For a few tokens at a time, at the price of a second copy of the layers' weights.
@@ -195,7 +176,7 @@ def packed_encoder(backbone: nn.Module, rows: Rows, runtime: Runtime, short: boo
     return kept[laid_out][1]
 
 
-def _fingerprint(backbone: nn.Module, precision: torch.dtype) -> _Fingerprint:
+def _fingerprint(backbone: Backbone, precision: torch.dtype) -> _Fingerprint:
     """What changes when the weights do: a fused optimiser moves neither a tensor's address nor its version.
 
     It touches no weight that does not learn; of those address and version tell enough, and are read at once.
@@ -207,7 +188,7 @@ def _fingerprint(backbone: nn.Module, precision: torch.dtype) -> _Fingerprint:
 
 
 def _first_that_agrees(
-    backbone: nn.Module, rows: Rows, runtime: Runtime, choices: Sequence[bool]
+    backbone: Backbone, rows: Rows, runtime: Runtime, choices: Sequence[bool]
 ) -> PackedEncoder | None:
     probe = sorted((row[:_PROBE_TOKENS] for row in islice(rows, 3)), key=len)
     for private_operators in choices:
@@ -224,9 +205,9 @@ def _first_that_agrees(
 
 
 @torch.inference_mode()
-def _agreement(backbone: nn.Module, encoder: PackedEncoder, rows: Rows) -> float:
+def _agreement(backbone: Backbone, encoder: PackedEncoder, rows: Rows) -> float:
     """Smallest cosine between the plain and the packed mean vector of any row; -1 where one is not finite."""
-    packed = torch.cat([part.float().mean(1) for part in encoder.forward(rows)])
-    plain = [backbone(input_ids=torch.tensor([row])).last_hidden_state.float().mean(1) for row in rows]
-    cosine = functional.cosine_similarity(packed, torch.cat(plain))
+    lengths = [len(row) for row in rows]
+    packed, plain = (pool_rows(each(rows), lengths, "mean") for each in (encoder, backbone))
+    cosine = functional.cosine_similarity(packed, plain)
     return float(cosine.nan_to_num(nan=-1.0).min())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from retrieval.models.backbone import Backbone
 from retrieval.models.batching import runs_of_equal_length
 from retrieval.models.inference import packed_encoder, spread, work_batches
 from retrieval.models.known_texts import KnownTexts, RecalledTexts
@@ -24,7 +25,6 @@ from retrieval.models.pair import Pair, segments_of
 from retrieval.models.settings import ModelSettings
 from retrieval.models.split import TokenStates, read_lower_layers
 from retrieval.models.tokenization import TextTokenizer
-from retrieval.models.unpadded import run_layers
 from retrieval.runtime import Runtime
 
 States: TypeAlias = TokenStates | RecalledTexts
@@ -126,7 +126,7 @@ class LateJoin:
     """
 
     def __init__(
-        self, backbone: nn.Module, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
+        self, backbone: Backbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
     ) -> None:
         self.backbone, self.head, self.tokenizer, self.settings = backbone, head, tokenizer, settings
         self.states: tuple[TokenStates, ...] = ()
@@ -198,7 +198,7 @@ class LateJoin:
     ) -> tuple[Tensor, Tensor, Tensor]:
         lengths = [len(row) for row in rows]
         below = torch.cat([_below(row, states) for row in rows]).to(runtime.device)
-        above = run_layers(self.backbone, below, lengths, self.settings.separate_layers)  # (N, D)
+        above = self.backbone.run(below, lengths, self.settings.separate_layers)  # (N, D)
         hidden = nn.utils.rnn.pad_sequence(list(torch.split(above, lengths)), batch_first=True)  # (B, T, D)
         of_query, of_passage = _masks(rows, hidden.shape[1])
         return hidden, of_query.to(runtime.device), of_passage.to(runtime.device)
@@ -223,8 +223,9 @@ class LateJoin:
             chosen = [rows[row] for row in batch]
             if packed is None:
                 return self._logits(chosen, states, runtime).float().cpu().numpy()
-            runs = runs_of_equal_length([len(row) for row in chosen])
-            hidden = packed.run(torch.cat([_below(row, states) for row in chosen]), runs, first)
+            lengths = [len(row) for row in chosen]
+            hidden = packed.run(torch.cat([_below(row, states) for row in chosen]), lengths, first)
+            runs = runs_of_equal_length(lengths)
             parts, done = [], 0
             for block, (count, length) in zip(torch.split(hidden, [c * n for c, n in runs]), runs, strict=True):
                 parts.append(self.head(block.view(count, length, -1), *_masks(chosen[done : done + count], length)))
@@ -242,16 +243,12 @@ class LateJoin:
     @torch.no_grad()
     def _plain(self, texts: Sequence[tuple[int, ...]], runtime: Runtime) -> TokenStates:
         """Lower layers without the packed form, one text after another."""
-        backbone: Any = self.backbone.to(runtime.device)
-        parts = []
-        for text in texts:
-            hidden = backbone.embeddings(input_ids=torch.tensor([text], device=runtime.device))
-            for layer in backbone.encoder.layer[: self.settings.separate_layers]:
-                hidden = layer(hidden)
-            parts.append(hidden[0].to(torch.float16).cpu().numpy())
-        ends = np.cumsum([len(part) for part in parts]).tolist()
+        backbone, layers = self.backbone.to(runtime.device), self.settings.separate_layers
+        parts = [backbone.run(backbone.embed([text]), [len(text)], last=layers) for text in texts]
+        kept = [part.to(torch.float16).cpu().numpy() for part in parts]
+        ends = np.cumsum([len(part) for part in kept]).tolist()
         bounds = dict(zip(texts, zip([0, *ends[:-1]], ends, strict=True), strict=True))
-        return TokenStates(np.concatenate(parts), bounds, self.settings.separate_layers)
+        return TokenStates(np.concatenate(kept), bounds, layers)
 
 
 def _below(row: ApartRow, states: Sequence[States]) -> Tensor:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from retrieval.models.backbone import Backbone
 from retrieval.models.batching import runs_of_equal_length
-from retrieval.models.unpadded import first_position
 
 LinearStep = Callable[[Tensor], Tensor]
 ResidualStep = Callable[[Tensor, Tensor], Tensor]
@@ -41,73 +41,44 @@ class PackedEncoder:
     """The backbone's weights as steps, and what they need to know.
 
     Attributes:
-        embeddings: The backbone's own embedding tables.
+        embeddings: The backbone's own.
         layers: Lowest first.
         heads: Attention heads.
-        first_position: Position of a row's first token: 0 in BERT, after the padding id in RoBERTa and XLM-R.
+        width: D, numbers of one token vector.
         precision: Of the arithmetic after the embeddings.
     """
 
     embeddings: nn.Module
     layers: tuple[_Layer, ...]
     heads: int
-    first_position: int
+    width: int
     precision: torch.dtype
 
-    @property
-    def width(self) -> int:
-        """D, numbers of one token vector."""
-        table: Any = self.embeddings
-        return int(table.word_embeddings.weight.shape[1])
+    def __call__(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
+        """(N, D) token vectors of rows, end to end; arguments as of `Backbone.forward`."""
+        return self.run(self.embed(rows, types), [len(row) for row in rows])
 
-    def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> list[Tensor]:
-        """Token vectors of rows sorted by length.
-
-        Args:
-            rows: B rows of token ids; rows of one length side by side run as one attention.
-            types: Token types in the same shape; None means all 0.
-
-        Returns:
-            One tensor (b, T, D) for each run of b rows of length T, in order.
-        """
-        runs = runs_of_equal_length([len(row) for row in rows])
-        hidden = self.run(self.embed(rows, types), runs)
-        parts = torch.split(hidden, [count * length for count, length in runs])
-        return [p.view(count, length, -1) for p, (count, length) in zip(parts, runs, strict=True)]
-
-    def run(self, hidden: Tensor, runs: Sequence[tuple[int, int]], first: int = 0, last: int | None = None) -> Tensor:
+    def run(self, hidden: Tensor, lengths: Sequence[int], first: int = 0, last: int | None = None) -> Tensor:
         """Some of the layers, one after another.
 
         Args:
             hidden: (N, D) token vectors below layer ``first``, rows end to end.
-            runs: Neighbouring rows of one length: (number of rows, their length).
+            lengths: Tokens of each row; neighbours of one length run as one attention.
             first: First layer to run.
             last: Layer to stop before; None runs all that follow.
 
         Returns:
             (N, D) token vectors.
         """
-        hidden = hidden.to(self.precision)
+        hidden, runs = hidden.to(self.precision), runs_of_equal_length(lengths)
         for layer in self.layers[first:last]:
             hidden = self._layer(layer, hidden, runs)
         return hidden
 
     def embed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
         """(N, D) token vectors below the first layer, rows end to end."""
-        table: Any = self.embeddings
-        ids = torch.tensor([token for row in rows for token in row])
-        first = self.first_position
-        positions = torch.cat([torch.arange(first, first + len(row)) for row in rows])
-        hidden = functional.embedding(ids, table.word_embeddings.weight)
-        hidden += functional.embedding(positions, table.position_embeddings.weight)
-        if types is None:
-            hidden += table.token_type_embeddings.weight[0]
-        else:
-            kinds = torch.tensor([kind for row in types for kind in row])
-            hidden += functional.embedding(kinds, table.token_type_embeddings.weight)
-        norm = table.LayerNorm
-        normed = functional.layer_norm(hidden, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-        return normed.to(self.precision)  # (N, D)
+        embedded: Tensor = self.embeddings(rows, types)
+        return embedded.to(self.precision)
 
     def _layer(self, layer: _Layer, hidden: Tensor, runs: Sequence[tuple[int, int]]) -> Tensor:
         context = self._attend(layer.project(hidden), runs)
@@ -125,27 +96,25 @@ class PackedEncoder:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def pack(backbone: nn.Module, precision: torch.dtype, private_operators: bool) -> PackedEncoder:
+def pack(backbone: Backbone, precision: torch.dtype, private_operators: bool) -> PackedEncoder:
     """Lay out a backbone's weights for evaluation.
 
     Args:
-        backbone: A ``transformers`` BERT, RoBERTa or XLM-R encoder on the CPU; its float32 weights are shared where
-            they fit as they are, so pack again after they change.
+        backbone: On the CPU; float32 weights are shared where they fit as they are, so pack again after they change.
         precision: Of the arithmetic.
         private_operators: Use oneDNN's packed linears, not torch's public ones.
 
     Raises:
-        AttributeError: If the backbone is built otherwise than BERT.
+        AttributeError: If its activation is not GELU.
         RuntimeError: If this processor or build of torch lacks the operators.
     """
-    model: Any = backbone
-    if model.config.hidden_act != "gelu":
-        raise AttributeError(f"hidden_act {model.config.hidden_act!r} is not gelu")
+    config = backbone.config
+    if config.hidden_act != "gelu":
+        raise AttributeError(f"hidden_act {config.hidden_act!r} is not gelu")
     linear = _packed_steps if private_operators else _plain_steps
     with torch.inference_mode():
-        layers = tuple(_pack_layer(layer, precision, linear) for layer in model.encoder.layer)
-    heads = model.config.num_attention_heads
-    return PackedEncoder(model.embeddings, layers, heads, first_position(model), precision)
+        layers = tuple(_pack_layer(layer, precision, linear) for layer in backbone.encoder.layer)
+    return PackedEncoder(backbone.embeddings, layers, config.num_attention_heads, config.hidden_size, precision)
 
 
 def _pack_layer(layer: Any, precision: torch.dtype, linear: Callable[[Tensor, Tensor], _Steps]) -> _Layer:  # noqa: ANN401

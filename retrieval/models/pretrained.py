@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from retrieval.errors import ArtifactError, ConfigError, ModelError
-from retrieval.extras import hidden
 from retrieval.folders import MANIFEST, verify_folder, write_folder
+from retrieval.models.backbone import CONFIG_FILE, Backbone, BackboneConfig, read_config
 from retrieval.models.bundled import BUNDLED, bundled_folder
 from retrieval.models.foreign import read_foreign_settings
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
@@ -22,7 +19,6 @@ from retrieval.models.tokenization import TextTokenizer
 from retrieval.models.tokenizer_folder import load_tokenizer
 from retrieval.models.weights import read_state, split_state, write_weights
 
-_FAMILIES = ("bert", "roberta", "xlm-roberta")
 _HUB_FILES = ("*.json", "*.txt", "*.codes", "*.model", "*.safetensors", "1_Pooling/*")
 
 
@@ -31,14 +27,14 @@ class Pretrained:
     """A loaded model and what it needs to know about itself.
 
     Attributes:
-        backbone: A ``transformers`` BERT, RoBERTa or XLM-R encoder without pooler.
+        backbone: The encoder, in evaluation mode.
         tokenizer: Its tokenizer.
         settings: From ``retriever.json``, or read off the other files of the folder.
         head: Weights of a classification head, where the checkpoint has one.
         read_from: The folder it was read from, where that is one of ours, whole and never written into.
     """
 
-    backbone: nn.Module
+    backbone: Backbone
     tokenizer: TextTokenizer
     settings: ModelSettings
     head: dict[str, Tensor]
@@ -104,11 +100,13 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     if ours:
         verify_folder(folder)
     home = _transformer_folder(folder)
-    with _lean_import():
-        config = _read_config(home, layers)
-        tokenizer = load_tokenizer(home)
-        state, head = split_state(read_state(home), config.num_hidden_layers)
-        backbone = _build(config, state, home)
+    config = read_config(home)
+    if layers > config.num_hidden_layers:
+        raise ConfigError(f"layers: got {layers}, but {home} has {config.num_hidden_layers}; lower it, or 0 for all")
+    config = replace(config, num_hidden_layers=layers or config.num_hidden_layers)
+    tokenizer = load_tokenizer(home)
+    state, head = split_state(read_state(home), config.num_hidden_layers)
+    backbone = _build(config, state, home)
     if (folder / SETTINGS_FILE).is_file():
         settings = load_settings(folder)
     else:
@@ -121,46 +119,17 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     return Pretrained(backbone, tokenizer, settings, head, folder if ours else None)
 
 
-def _lean_import() -> AbstractContextManager[None]:
-    """Around the first import of transformers, whose losses for object detection would take scipy along."""
-    return nullcontext() if "transformers" in sys.modules else hidden("scipy")
-
-
 def _transformer_folder(folder: Path) -> Path:
     """Where a sentence-transformers folder keeps its encoder; others are the encoder's folder themselves."""
     for candidate in (folder, folder / "0_Transformer"):
-        if (candidate / "config.json").is_file():
+        if (candidate / CONFIG_FILE).is_file():
             return candidate
     raise ModelError(f"{folder}: no config.json; give a folder that holds a model")
 
 
-def _read_config(folder: Path, layers: int) -> Any:  # noqa: ANN401 - transformers is untyped
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder}/config.json: cannot be read ({error}); save or download the model again") from error
-    if config.model_type not in _FAMILIES:
-        raise ModelError(
-            f"{folder}: model type {config.model_type!r} is not one of {', '.join(_FAMILIES)}; give another"
-        )
-    if layers > config.num_hidden_layers:
-        raise ConfigError(f"layers: got {layers}, but {folder} has {config.num_hidden_layers}; lower it, or 0 for all")
-    config.num_hidden_layers = layers or config.num_hidden_layers
-    # Random numbers and an unfused attention cost more than dropout gives in one or two epochs of fine-tuning.
-    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
-    return config
-
-
-def _build(config: Any, state: dict[str, Tensor], folder: Path) -> nn.Module:  # noqa: ANN401
-    from transformers import AutoModel
-    from transformers.initialization import no_init_weights
-
-    with no_init_weights():
-        backbone = AutoModel.from_config(
-            config, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
-        )
+def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Backbone:
+    with torch.device("meta"):
+        backbone = Backbone(config)
     try:
         missing, unexpected = backbone.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
@@ -171,15 +140,12 @@ def _build(config: Any, state: dict[str, Tensor], folder: Path) -> nn.Module:  #
             f"{folder}: {len(missing)} tensors missing and {len(unexpected)} unknown, such as {example!r};"
             " the weights do not fit config.json, so save or download the model again"
         )
-    for parameter in backbone.parameters():
-        parameter.requires_grad_(True)
-    model: nn.Module = backbone.eval()
-    return model
+    return backbone.requires_grad_(True).eval()
 
 
 def save_folder(
     folder: Path,
-    backbone: nn.Module,
+    backbone: Backbone,
     head: nn.Module | None,
     tokenizer: TextTokenizer,
     settings: ModelSettings,
@@ -194,7 +160,7 @@ def save_folder(
     if head is not None:
         state |= {f"head.{name}": t.detach().float().cpu().contiguous() for name, t in head.state_dict().items()}
     with write_folder(folder) as staging:
-        backbone.config.save_pretrained(staging)  # type: ignore[operator, union-attr]
+        backbone.config.write(staging)
         tokenizer.save(staging)
         settings.save(staging)
         write_weights(state, staging, read_from)

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
+from retrieval.models.backbone import Backbone
 from retrieval.models.encoder import BiEncoder
-from retrieval.models.inference import HiddenStates, Reader, run_rows
+from retrieval.models.inference import Reader, run_rows
 from retrieval.models.late_join import ApartRow, InteractionHead, LateJoin
 from retrieval.models.pair import Pair, joined_text
-from retrieval.models.pooling import pool, pool_rows
+from retrieval.models.pooling import pool_rows
 from retrieval.models.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.settings import ModelSettings
 from retrieval.models.tokenization import TextTokenizer
-from retrieval.models.unpadded import embed_rows, run_layers
 from retrieval.runtime import Runtime
 
 FROM_BI_ENCODER = "bi-encoder"
@@ -67,7 +67,7 @@ class CrossEncoder(nn.Module):
     """Backbone, pooling and head, with the tokenizer and settings they belong to.
 
     Attributes:
-        backbone: A ``transformers`` encoder without pooler.
+        backbone: The encoder below.
         head: `LinearHead`, `DenseHead` or, where lower layers read the texts apart, `InteractionHead`.
         tokenizer: Its tokenizer.
         settings: How pairs are read; ``max_tokens`` is the longest pair.
@@ -77,7 +77,7 @@ class CrossEncoder(nn.Module):
 
     read_from: Path | None = None
 
-    def __init__(self, backbone: nn.Module, head: Head, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
+    def __init__(self, backbone: Backbone, head: Head, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -85,15 +85,11 @@ class CrossEncoder(nn.Module):
         self.settings = settings
         self.late = LateJoin(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
-    ) -> Tensor:
-        """Logits of a padded batch of pairs.
+    def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Logits of rows of token ids, with gradients.
 
         Args:
-            input_ids: (B, T) int64.
-            attention_mask: (B, T), 1 on real tokens; None where nothing is padded.
-            token_type_ids: (B, T) int64; None takes the tokenizer's rule (second text 1 in BERT, else all 0).
+            rows: B pairs; the tokenizer tells their token types (second text 1 in BERT, else all 0).
 
         Returns:
             (B,) float32 logits.
@@ -103,15 +99,15 @@ class CrossEncoder(nn.Module):
         """
         if self.late:
             raise ModelError("this cross-encoder reads query and passage apart first; give its rows to logits")
-        if token_type_ids is None:
-            token_type_ids = self.tokenizer.token_types(input_ids)
-        output = self.backbone(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
-        return self.finish(pool(output.last_hidden_state.float(), attention_mask, self.settings.pooling))
+        return self.finish(self.backbone(rows, self.tokenizer.row_types(rows)), [len(row) for row in rows])
 
-    def finish(self, pooled: Tensor) -> Tensor:
-        """From pooled vectors (B, D) to logits (B,) float32; a half-precision score would tie the top candidates."""
-        with torch.autocast(pooled.device.type, enabled=False):
-            logits: Tensor = self.head(pooled.float())
+    def finish(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+        """From token vectors (N, D) of B rows, and the tokens of each, to logits (B,).
+
+        They are float32: a half-precision score would tie the top candidates.
+        """
+        with torch.autocast(hidden.device.type, enabled=False):
+            logits: Tensor = self.head(pool_rows(hidden, lengths, self.settings.pooling))
         return logits
 
     def tokenize(self, pairs: Sequence[Pair]) -> list[list[int]] | list[ApartRow]:
@@ -132,11 +128,9 @@ class CrossEncoder(nn.Module):
         """(B,) float32 logits of rows that `tokenize` gave, with gradients."""
         if self.late:
             return self.late.logits(rows, runtime)
-        lengths = [len(row) for row in rows]
         with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
-            embedded = embed_rows(self.backbone, rows, self.tokenizer.row_types(rows))
-            hidden = run_layers(self.backbone, embedded, lengths)  # (N, D)
-        return self.finish(pool_rows(hidden, lengths, self.settings.pooling))
+            logits: Tensor = self(rows)
+        return logits
 
     def score(self, pairs: Sequence[Pair], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N,) float32 logits of N (query, document) pairs, in order; a progress bar where a label is given."""
@@ -148,8 +142,8 @@ class CrossEncoder(nn.Module):
         if self.late:
             return self.late.score(rows, runtime, label)
 
-        def finish(states: HiddenStates) -> Tensor:
-            return self.finish(states.pool(self.settings.pooling)).unsqueeze(-1)
+        def finish(hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+            return self.finish(hidden, lengths).unsqueeze(-1)
 
         reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
         return run_rows(reader, rows, runtime, label)[:, 0]
@@ -215,8 +209,7 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
 
 def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     """A cross-encoder whose lowest layers read texts as the encoder it comes from does: prefixes and lengths stay."""
-    backbone: Any = found.backbone
-    layers = len(backbone.encoder.layer)
+    layers = found.backbone.config.num_hidden_layers
     if config.separate_layers >= layers:
         raise ConfigError(
             f"cross_encoder.training.freeze_layers: got {config.separate_layers}, but the base has {layers} layers and"
@@ -239,13 +232,12 @@ def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
         raise ConfigError(
             "cross_encoder.base is bi-encoder, but no bi-encoder is given; train one or name another base"
         )
-    backbone: Any = copy.deepcopy(bi_encoder.backbone).requires_grad_(True)
-    stack = backbone.encoder.layer
-    if layers > len(stack):
-        raise ConfigError(f"cross_encoder.layers: got {layers}, but the bi-encoder has {len(stack)}; lower it")
+    most = bi_encoder.backbone.config.num_hidden_layers
+    if layers > most:
+        raise ConfigError(f"cross_encoder.layers: got {layers}, but the bi-encoder has {most}; lower it")
+    backbone = copy.deepcopy(bi_encoder.backbone).requires_grad_(True)
     if layers:
-        backbone.encoder.layer = stack[:layers]
-        backbone.config.num_hidden_layers = layers
+        backbone.keep_layers(layers)
     return Pretrained(backbone.eval(), bi_encoder.tokenizer, bi_encoder.settings, {})
 
 

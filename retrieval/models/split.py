@@ -13,19 +13,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from retrieval.models.batching import runs_of_equal_length
+from retrieval.models.backbone import Backbone
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import Rows, packed_encoder, spread, work_batches
-from retrieval.models.pooling import pool_rows
-from retrieval.models.unpadded import run_layers
 from retrieval.runtime import Runtime
 
 _logger = logging.getLogger(__name__)
@@ -56,12 +53,12 @@ class TokenStates:
 
 
 def read_lower_layers(
-    backbone: nn.Module, rows: Rows, layers: int, runtime: Runtime, file: Path | None = None, label: str | None = None
+    backbone: Backbone, rows: Rows, layers: int, runtime: Runtime, file: Path | None = None, label: str | None = None
 ) -> TokenStates | None:
     """Run the embeddings and the lowest layers of a backbone over rows of token ids.
 
     Args:
-        backbone: A ``transformers`` encoder.
+        backbone: The encoder.
         rows: Token ids, specials included; repeated rows are run once.
         layers: How many of the lowest layers to run.
         runtime: Device, precision and threads.
@@ -86,7 +83,7 @@ def read_lower_layers(
     @torch.inference_mode()
     def work(batch: list[int]) -> int:
         chosen = [distinct[row] for row in batch]
-        hidden = encoder.run(encoder.embed(chosen), runs_of_equal_length([len(row) for row in chosen]), 0, layers)
+        hidden = encoder.run(encoder.embed(chosen), [len(row) for row in chosen], last=layers)
         values, first = hidden.to(torch.float16).numpy(), 0
         for row in batch:
             vectors[starts[row] : starts[row + 1]] = values[first : first + lengths[row]]
@@ -101,11 +98,10 @@ def read_lower_layers(
     return TokenStates(vectors, bounds, layers)
 
 
-def states_key(backbone: nn.Module, rows: Rows, layers: int, runtime: Runtime) -> str:
+def states_key(backbone: Backbone, rows: Rows, layers: int, runtime: Runtime) -> str:
     """SHA-256 over everything that decides the token vectors: lower weights, token ids and precision."""
-    model: Any = backbone
     digest = hashlib.sha256(f"{layers} {runtime.precision}".encode())
-    for module in (model.embeddings, *model.encoder.layer[:layers]):
+    for module in (backbone.embeddings, *backbone.encoder.layer[:layers]):
         for parameter in module.parameters():
             digest.update(parameter.detach().cpu().contiguous().numpy())
     for row in rows:
@@ -169,8 +165,7 @@ class SplitEncoder:
         """
         parts = [self._of(row)[: longest or None].float() for row in rows]
         lengths = [len(part) for part in parts]
-        hidden = run_layers(self.encoder.backbone, torch.cat(parts), lengths, self.layers)  # (N, D)
-        return self.encoder.finish(pool_rows(hidden, lengths, self.encoder.settings.pooling))
+        return self.encoder.finish(self.encoder.backbone.run(torch.cat(parts), lengths, self.layers), lengths)
 
     def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(B, D) float32 vectors of rows, in order, without gradients; a progress bar where a label is given."""
@@ -184,9 +179,8 @@ class SplitEncoder:
         def work(batch: list[int]) -> NDArray[np.float32]:
             parts = [self._of(rows[row]) for row in batch]
             lengths = [len(part) for part in parts]
-            hidden = packed.run(torch.cat(parts), runs_of_equal_length(lengths), self.layers)
-            pooled = pool_rows(hidden, lengths, self.encoder.settings.pooling)
-            values: NDArray[np.float32] = self.encoder.finish(pooled).numpy()
+            hidden = packed.run(torch.cat(parts), lengths, self.layers)
+            values: NDArray[np.float32] = self.encoder.finish(hidden, lengths).numpy()
             return values
 
         lengths = [len(row) for row in rows]

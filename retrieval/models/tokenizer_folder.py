@@ -11,7 +11,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from retrieval.errors import ModelError
+from retrieval.errors import ConfigError, ModelError
+from retrieval.extras import need
 from retrieval.folders import sha256_of
 from retrieval.models.phobert import build_phobert_tokenizer
 from retrieval.models.tokenization import SIDECAR, TOKENIZER_FILE, TextTokenizer
@@ -26,6 +27,7 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
 
     Raises:
         ModelError: If the folder has no tokenizer that can be read.
+        ConfigError: If transformers alone can read it, and is not installed.
     """
     try:
         if (folder / TOKENIZER_FILE).is_file():
@@ -34,7 +36,7 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
             return TextTokenizer(**build_phobert_tokenizer(folder))
         if any((folder / name).is_file() for name in _OTHER_FILES):
             return _from_transformers(folder)
-    except ModelError:
+    except (ModelError, ConfigError):
         raise
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(
@@ -75,6 +77,7 @@ def _read_core(file: _TokenizerFile) -> tuple[Tokenizer, Unigram | None]:
 
 
 def _from_transformers(folder: Path) -> TextTokenizer:
+    need("transformers", f"{folder}: has no {TOKENIZER_FILE}, and reading its other tokenizer files")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)

@@ -99,7 +99,8 @@ class BiEncoderTask:
         with forward_precision(self.runtime):
             if self.split:
                 return self.split.forward(one.rows, one.longest)
-            return self.model.vectors_of([_cut(row, one.longest) for row in one.rows])
+            vectors: Tensor = self.model([_cut(row, one.longest) for row in one.rows])
+        return vectors
 
     def _passes(self, rows: TokenRows, longest: int = 0) -> tuple[list[Pass], list[int]]:
         """Forward passes over the rows, cut to ``longest`` tokens, and the order of the rows in them."""

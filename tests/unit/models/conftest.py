@@ -5,7 +5,7 @@ import torch
 
 from retrieval.models.encoder import BiEncoder, load_bi_encoder
 from retrieval.runtime import Runtime
-from tests.tiny_models import FAMILIES, write_multilingual_encoder
+from tests.tiny_models import FAMILIES, backbone_of, write_multilingual_encoder
 
 
 @pytest.fixture
@@ -27,11 +27,16 @@ def encoder(encoder_folder) -> BiEncoder:
 
 
 @pytest.fixture(params=FAMILIES)
-def backbone(request):
-    """A tiny encoder of each family, its weights large enough to tell forwards apart."""
+def theirs(request):
+    """A tiny bare model of transformers, of each family, its weights large enough to tell forwards apart."""
     torch.manual_seed(0)
     model = FAMILIES[request.param]().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.2)
     return model
+
+
+@pytest.fixture
+def backbone(theirs):
+    return backbone_of(theirs)

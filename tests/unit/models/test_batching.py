@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.models.batching import even_batches, pad, runs_of_equal_length, token_budget_batches
+from retrieval.models.batching import even_batches, runs_of_equal_length, token_budget_batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
@@ -44,19 +43,6 @@ def test_no_rows_make_no_batch(batches):
 def test_a_budget_of_zero_is_refused(batches):
     with pytest.raises(ValueError, match="budget: got 0"):
         batches([1], 0)
-
-
-def test_pad_fills_the_end_and_masks_it():
-    ids, mask = pad([[5, 6, 7], [8]], pad_id=1)
-    assert ids.tolist() == [[5, 6, 7], [8, 1, 1]]
-    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert ids.dtype == mask.dtype == torch.int64
-
-
-@pytest.mark.parametrize("rows", [[], [[1], []]])
-def test_pad_refuses_rows_without_tokens(rows):
-    with pytest.raises(ValueError, match="every row needs a token"):
-        pad(rows, 0)
 
 
 def test_runs_count_neighbours_of_one_length():

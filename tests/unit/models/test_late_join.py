@@ -40,16 +40,11 @@ def reranker(encoder):
 def by_hand(reranker, row):
     """Each text through the lower layers by itself, then all tokens through the upper ones, one pair at a time."""
     backbone, apart = reranker.backbone, reranker.settings.separate_layers
-    parts = []
-    for text in (row.query, *row.passage):
-        hidden = backbone.embeddings(input_ids=torch.tensor([text]))
-        for layer in backbone.encoder.layer[:apart]:
-            hidden = layer(hidden)
-        parts.append(hidden[0])
+    texts = (row.query, *row.passage)
+    parts = [backbone.run(backbone.embed([text]), [len(text)], last=apart) for text in texts]
     parts[-1] = parts[-1][: row.kept]
-    hidden = torch.cat(parts)[None]
-    for layer in backbone.encoder.layer[apart:]:
-        hidden = layer(hidden)
+    below = torch.cat(parts)
+    hidden = backbone.run(below, [len(below)], apart)[None]
     of_query = torch.arange(hidden.shape[1])[None] < len(row.query)
     return reranker.head(hidden, of_query, ~of_query)
 
@@ -142,7 +137,7 @@ def test_calibration_centres_the_features_that_the_head_adds():
 
 def test_plain_rows_are_refused(reranker):
     with pytest.raises(ModelError, match="give its rows to logits"):
-        reranker[0](torch.tensor([[0, 2]]))
+        reranker[0]([[0, 2]])
 
 
 def test_one_layer_at_least_must_read_the_texts_together(encoder):

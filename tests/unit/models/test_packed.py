@@ -10,15 +10,15 @@ from transformers import BertConfig, BertModel
 from retrieval.models import inference
 from retrieval.models.inference import Reader, run_rows
 from retrieval.models.packed import pack
-from tests.tiny_models import FAMILIES, SHAPE, unigram_tokenizer
+from retrieval.models.pooling import pool_rows
+from tests.tiny_models import FAMILIES, SHAPE, backbone_of, unigram_tokenizer
 
 ROWS = [[0, 5, 2], [0, 6, 2], [0, 7, 8, 2], [0, 4, 5, 6, 7, 8, 9, 10, 2]]
 
 
 def hidden(backbone, row, types=None):
-    kinds = None if types is None else torch.tensor([types])
     with torch.inference_mode():
-        return backbone(input_ids=torch.tensor([row]), token_type_ids=kinds).last_hidden_state[0]
+        return backbone([row], None if types is None else [types])
 
 
 @pytest.mark.parametrize("private_operators", [False, True])
@@ -28,24 +28,22 @@ def test_packed_rows_equal_the_plain_forward_token_by_token(backbone, private_op
     except (RuntimeError, AttributeError) as error:
         pytest.skip(f"this build of torch has no oneDNN linears: {error}")
     with torch.inference_mode():
-        parts = encoder.forward(ROWS)
-    assert [tuple(part.shape) for part in parts] == [(2, 3, 32), (1, 4, 32), (1, 9, 32)]
-    got = [row for part in parts for row in part]
-    for row, vectors in zip(ROWS, got, strict=True):
+        got = encoder(ROWS)
+    for row, vectors in zip(ROWS, torch.split(got, [len(row) for row in ROWS]), strict=True):
         torch.testing.assert_close(vectors, hidden(backbone, row), atol=3e-6, rtol=1e-5)
 
 
 def test_token_types_reach_the_embeddings():
     torch.manual_seed(0)
-    backbone = FAMILIES["bert"]().eval()
+    backbone = backbone_of(FAMILIES["bert"]())
     types = [[0, 0, 1, 1]]
     with torch.inference_mode():
-        (part,) = pack(backbone, torch.float32, False).forward([ROWS[2]], types)
-    torch.testing.assert_close(part[0], hidden(backbone, ROWS[2], types[0]), atol=1e-5, rtol=1e-5)
+        got = pack(backbone, torch.float32, False)([ROWS[2]], types)
+    torch.testing.assert_close(got, hidden(backbone, ROWS[2], types[0]), atol=1e-5, rtol=1e-5)
 
 
 def mean_vectors(backbone, runtime):
-    reader = Reader(backbone, unigram_tokenizer(), lambda states: states.pool("mean"), 32)
+    reader = Reader(backbone, unigram_tokenizer(), lambda tokens, lengths: pool_rows(tokens, lengths, "mean"), 32)
     return run_rows(reader, ROWS, runtime)
 
 
@@ -54,7 +52,7 @@ def test_a_packed_forward_that_disagrees_is_not_used(backbone, runtime, monkeypa
 
     def wrong(model, precision, private_operators):
         encoder = pack(model, precision, private_operators)
-        return type(encoder)(encoder.embeddings, encoder.layers[:1], encoder.heads, encoder.first_position, precision)
+        return type(encoder)(encoder.embeddings, encoder.layers[:1], encoder.heads, encoder.width, precision)
 
     monkeypatch.setattr(inference, "pack", wrong)
     with caplog.at_level(logging.WARNING):
@@ -75,7 +73,7 @@ def test_a_missing_operator_means_the_plain_forward(backbone, runtime, monkeypat
 
 def test_an_activation_other_than_gelu_means_the_plain_forward(runtime):
     torch.manual_seed(0)
-    backbone = BertModel(BertConfig(**SHAPE, hidden_act="relu"), add_pooling_layer=False).eval()
+    backbone = backbone_of(BertModel(BertConfig(**SHAPE, hidden_act="relu"), add_pooling_layer=False))
     expected = torch.stack([hidden(backbone, row).mean(0) for row in ROWS]).numpy()
     assert abs(mean_vectors(backbone, runtime) - expected).max() < 3e-6
 
@@ -96,7 +94,7 @@ def test_an_error_in_a_worker_reaches_the_caller(backbone, runtime, monkeypatch)
     monkeypatch.setattr(inference, "_PACKED_BUDGETS", {torch.float32: 4})
     monkeypatch.setattr(inference, "_SMALLEST_BUDGET", 4)
 
-    def refuse(states):
+    def refuse(*_):
         raise ValueError("no room")
 
     with pytest.raises(ValueError, match="no room"):

@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ import torch
 from retrieval.errors import ArtifactError, ConfigError, ModelError
 from retrieval.models.encoder import load_bi_encoder
 from retrieval.models.pretrained import load, load_folder
-from tests.tiny_models import write_bi_encoder, write_multilingual_encoder
+from tests.tiny_models import write_bert_reranker, write_bi_encoder, write_multilingual_encoder
 
 
 @pytest.fixture
@@ -22,18 +24,10 @@ def saved(encoder, tmp_path):
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_layers_keeps_the_lowest_ones(encoder_folder, layers):
-    ids = torch.tensor([[0, 5, 6, 7, 2]])
-    whole = load(str(encoder_folder)).backbone
+    rows = [[0, 5, 6, 7, 2]]
+    whole, cut = load(str(encoder_folder)).backbone, load(str(encoder_folder), layers).backbone
     with torch.inference_mode():
-        states = whole(input_ids=ids, output_hidden_states=True).hidden_states
-        got = load(str(encoder_folder), layers).backbone(input_ids=ids).last_hidden_state
-    torch.testing.assert_close(got, states[layers])
-
-
-def test_dropout_is_off_in_training(encoder_folder):
-    backbone = load(str(encoder_folder)).backbone.train()
-    ids = torch.tensor([[0, 5, 6, 7, 2]])
-    assert torch.equal(backbone(input_ids=ids).last_hidden_state, backbone(input_ids=ids).last_hidden_state)
+        torch.testing.assert_close(cut(rows), whole.run(whole.embed(rows), [5], last=layers))
 
 
 def test_settings_of_a_sentence_transformers_folder_are_read_off_its_files(tmp_path):
@@ -122,6 +116,25 @@ def test_weights_that_do_not_fit_their_config_are_named(tmp_path, encoder_folder
     change_config(folder, **change)
     with pytest.raises(ModelError, match=message):
         load(str(folder))
+
+
+def test_a_tokenizer_that_only_transformers_reads_says_so_where_it_is_not_installed(tmp_path, monkeypatch):
+    write_bert_reranker(tmp_path / "m")
+    (tmp_path / "m" / "tokenizer.json").unlink(missing_ok=True)
+    monkeypatch.setattr("retrieval.extras.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"no tokenizer.json.* needs transformers, not installed here; pip install"):
+        load(str(tmp_path / "m"))
+
+
+def test_loading_and_encoding_take_neither_transformers_nor_torchs_compiler(saved):
+    probe = (
+        "import sys; from pathlib import Path; from retrieval.models.encoder import load_bi_encoder;"
+        " from retrieval.runtime import choose_runtime;"
+        f" load_bi_encoder(Path({str(saved)!r})).encode_queries(['luật'], choose_runtime());"
+        " sys.exit(' '.join({'transformers', 'torch._dynamo', 'sympy'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_tokenizer_with_more_ids_than_the_table_is_refused(tmp_path):

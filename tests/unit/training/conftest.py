@@ -32,7 +32,7 @@ def toy():
 
 @pytest.fixture
 def tiny():
-    """A tiny bi-encoder with dropout configured, over an alphabet of words w0 ... w59."""
+    """A tiny bi-encoder over an alphabet of words w0 ... w59."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel
@@ -40,6 +40,7 @@ def tiny():
     from retrieval.models.encoder import BiEncoder
     from retrieval.models.settings import ModelSettings
     from retrieval.models.tokenization import TextTokenizer
+    from tests.tiny_models import backbone_of
 
     words = ["<pad>", "<s>", "</s>", "<unk>", *(f"w{i}" for i in range(60))]
     core = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token="<unk>"))
@@ -54,11 +55,10 @@ def tiny():
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=64,
-        attn_implementation="sdpa",
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        backbone = BertModel(config, add_pooling_layer=False).eval()
+        backbone = backbone_of(BertModel(config, add_pooling_layer=False))
     settings = ModelSettings(base="tiny", max_query_tokens=16, max_passage_tokens=32, max_tokens=64, dimension=16)
     return BiEncoder(backbone, TextTokenizer(core, 0), settings)
 

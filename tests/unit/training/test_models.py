@@ -43,8 +43,8 @@ def ranking_task(tiny, dataset, **options):
 
 def plain_ranking_gradients(model, batch, temperature):
     """One row at a time, no padding, no order, no passes."""
-    queries = torch.cat([model(torch.tensor([row])) for row in model.tokenize_queries(batch.queries)])
-    passages = torch.cat([model(torch.tensor([row])) for row in model.tokenize_passages(batch.passages)])
+    queries = torch.cat([model([row]) for row in model.tokenize_queries(batch.queries)])
+    passages = torch.cat([model([row]) for row in model.tokenize_passages(batch.passages)])
     masks = torch.from_numpy(batch.positives), torch.from_numpy(batch.excluded)
     loss = multiple_negatives_ranking(queries, passages, *masks, temperature, torch.from_numpy(batch.weights))
     loss.backward()
@@ -185,7 +185,7 @@ def test_a_cross_encoder_step_in_passes_has_the_loss_and_gradients_of_one_pair_a
     task = CrossEncoderTask(model, plan, CrossEncoderConfig(training=FAST, positive_weight=2.0), CPU)
     batch = task.batches(0)[0]
     assert batch.labels[:5] == (1.0, 0.0, 0.0, 0.0, 1.0)
-    logits = torch.cat([other(torch.tensor([row])) for row in other.tokenize(batch.pairs)])
+    logits = torch.cat([other([row]) for row in other.tokenize(batch.pairs)])
     loss = binary_cross_entropy(logits, torch.tensor(batch.labels), 2.0)
     loss.backward()
     assert task.backward(batch) == pytest.approx(loss.item(), abs=1e-6)

@@ -1,8 +1,7 @@
-"""A BERT-family forward that learns: rows laid end to end, so that no product is spent on padding.
+"""Attention over rows laid end to end: the one part of an encoder that needs to know where a row ends.
 
-Only attention needs to know where a row ends. On a processor it goes through rows of one length together, and backward
-through products of its own: torch's backward of fused attention does not use a processor's matrix units. Elsewhere,
-and where attention drops some of its weights, it is torch's, on padded rows.
+On a processor it goes through rows of one length together, and backward through products of its own: torch's backward
+of fused attention does not use a processor's matrix units. Elsewhere it is torch's, on padded rows.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
@@ -22,59 +21,7 @@ _CACHED_SCORES = 1 << 19
 """Scores that are worked on at a time: with their gradients 4 MB in float32, so that a processor's cache holds them."""
 
 
-def embed_rows(backbone: nn.Module, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Tensor:
-    """Token vectors below the first layer, with gradients where the embeddings learn.
-
-    Args:
-        backbone: A ``transformers`` BERT, RoBERTa or XLM-R encoder.
-        rows: B rows of token ids, N tokens in all, none of them padding.
-        types: Token types in the same shape; None means all 0.
-
-    Returns:
-        (N, D), rows end to end.
-    """
-    model: Any = backbone
-    device = model.embeddings.word_embeddings.weight.device
-    first = first_position(model)
-    ids = torch.tensor([[token for row in rows for token in row]], device=device)
-    places = torch.cat([torch.arange(first, first + len(row)) for row in rows]).unsqueeze(0).to(device)
-    kinds = torch.zeros_like(ids)
-    if types is not None:
-        kinds = torch.tensor([[kind for row in types for kind in row]], device=device)
-    hidden: Tensor = model.embeddings(input_ids=ids, position_ids=places, token_type_ids=kinds)  # (1, N, D)
-    return hidden.squeeze(0)
-
-
-def first_position(backbone: Any) -> int:  # noqa: ANN401
-    """Position of a row's first token: 0 in BERT, after the padding id in RoBERTa and XLM-R."""
-    config = backbone.config
-    return 0 if config.model_type == "bert" else int(config.pad_token_id) + 1
-
-
-def run_layers(backbone: nn.Module, hidden: Tensor, lengths: Sequence[int], first: int = 0) -> Tensor:
-    """The layers of a backbone from one on, with gradients.
-
-    Args:
-        backbone: A ``transformers`` BERT, RoBERTa or XLM-R encoder.
-        hidden: (N, D) token vectors below layer ``first``, rows end to end.
-        lengths: Tokens of each row; neighbours of one length run as one attention.
-        first: First layer to run.
-
-    Returns:
-        (N, D) token vectors.
-    """
-    model: Any = backbone
-    for layer in model.encoder.layer[first:]:
-        own = layer.attention.self
-        heads = (len(hidden), own.num_attention_heads, -1)
-        query, key, value = (part(hidden).view(heads) for part in (own.query, own.key, own.value))  # (N, H, D / H)
-        mixed = attend(query, key, value, lengths, own.dropout.p if own.training else 0.0).flatten(1)
-        hidden = layer.attention.output(mixed, hidden)
-        hidden = layer.output(layer.intermediate(hidden), hidden)
-    return hidden
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int], dropout: float = 0.0) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:
     """softmax(q k^T / sqrt(D)) v, each row of tokens over itself.
 
     Args:
@@ -82,21 +29,24 @@ def attend(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int], dr
         key: (N, H, D).
         value: (N, H, D).
         lengths: Tokens of each row, N in all.
-        dropout: Share of the attention weights that are set to 0.
 
     Returns:
         (N, H, D).
     """
-    if query.device.type == "cpu" and not dropout:
-        mixed: Tensor = RecomputedAttention.apply(query, key, value, runs_of_equal_length(lengths))  # type: ignore[no-untyped-call]
-        return mixed
+    if query.device.type != "cpu":
+        return attend_padded(query, key, value, lengths)
+    mixed: Tensor = RecomputedAttention.apply(query, key, value, runs_of_equal_length(lengths))  # type: ignore[no-untyped-call]
+    return mixed
+
+
+def attend_padded(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:
+    """The same in one call of torch's attention."""
     real = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)  # (B, T)
     real = real.to(query.device)
     rows = [pad_sequence(list(torch.split(part, list(lengths))), batch_first=True) for part in (query, key, value)]
     query, key, value = (part.transpose(1, 2) for part in rows)  # (B, H, T, D)
-    seen = real[:, None, None, :]
-    result = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
-    return result.transpose(1, 2)[real]
+    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
+    return mixed.transpose(1, 2)[real]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,259 @@
+"""BERT, RoBERTa and XLM-R encoders over rows laid end to end, so that nothing is computed for padding.
+
+Parameters have the names of ``transformers``' bare models, which read each other's folders. There is no dropout: in one
+or two epochs of fine-tuning it costs more time than it gives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from retrieval.errors import ModelError
+from retrieval.models.attention import attend
+
+CONFIG_FILE = "config.json"
+_FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
+"""Model types and the padding id each has where its file names none."""
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": functional.gelu, "relu": functional.relu}
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """Shape of an encoder, under the names that ``config.json`` has for it.
+
+    Attributes:
+        model_type: ``bert``, ``roberta`` or ``xlm-roberta``.
+        vocab_size: Rows of the embedding table.
+        hidden_size: D, numbers of a token vector.
+        num_hidden_layers: Transformer layers.
+        num_attention_heads: Heads, D / heads numbers each.
+        intermediate_size: Numbers between the two linears of a layer.
+        max_position_embeddings: Rows of the position table.
+        type_vocab_size: Token types.
+        pad_token_id: In RoBERTa and XLM-R positions start after it.
+        layer_norm_eps: Added to variances.
+        hidden_act: ``gelu`` or ``relu``.
+        others: What else the file says; kept, not used.
+    """
+
+    model_type: str
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int = 2
+    pad_token_id: int = 0
+    layer_norm_eps: float = 1e-12
+    hidden_act: str = "gelu"
+    others: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_position(self) -> int:
+        """Position of a row's first token: 0 in BERT, after the padding id in RoBERTa and XLM-R."""
+        return 0 if self.model_type == "bert" else self.pad_token_id + 1
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest row that has positions."""
+        return self.max_position_embeddings - self.first_position
+
+    def write(self, folder: Path) -> None:
+        """Write ``config.json``, as transformers reads it."""
+        values = self.others | {name: value for name, value in asdict(self).items() if name != "others"}
+        (folder / CONFIG_FILE).write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path) -> BackboneConfig:
+    """Read the ``config.json`` of a folder.
+
+    Raises:
+        ModelError: If it is damaged, lacks a size, or describes something this library cannot run.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        kind = values.get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
+    if kind not in _FAMILIES:
+        raise ModelError(f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give another")
+    if values.get("pad_token_id") is None:
+        values["pad_token_id"] = _FAMILIES[kind]
+    known = {one.name: one.type for one in fields(BackboneConfig) if one.name != "others"}
+    try:
+        given = {name: _number(values[name], name, kind) for name, kind in known.items() if name in values}
+        config = BackboneConfig(**given, others={name: values[name] for name in values if name not in known})
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
+    _refuse_what_differs(config, path)
+    return config
+
+
+def _number(value: object, name: str, kind: object) -> Any:  # noqa: ANN401
+    expected: type = {"int": int, "float": (int, float)}.get(str(kind), str)  # type: ignore[assignment]
+    if not isinstance(value, expected) or isinstance(value, bool) or (expected is int and value < 0):  # type: ignore[operator]
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _refuse_what_differs(config: BackboneConfig, path: Path) -> None:
+    """Raise on what would give other vectors than the model's own code."""
+    if config.hidden_act not in _ACTIVATIONS:
+        raise ModelError(
+            f"{path}: hidden_act {config.hidden_act!r} is not one of {', '.join(_ACTIVATIONS)}; give another"
+        )
+    if config.num_attention_heads < 1 or config.hidden_size % config.num_attention_heads:
+        raise ModelError(
+            f"{path}: hidden_size {config.hidden_size} is no multiple of num_attention_heads"
+            f" {config.num_attention_heads}; save or download the model again"
+        )
+    kind = config.others.get("position_embedding_type", "absolute")
+    if kind != "absolute" or config.others.get("is_decoder"):
+        raise ModelError(f"{path}: a decoder, or positions of type {kind!r}; give an encoder with absolute positions")
+
+
+class Backbone(nn.Module):
+    """The encoder without pooler; its weights are to be loaded.
+
+    Attributes:
+        config: Its shape.
+        embeddings: Tables of words, positions and token types, and their normalisation.
+        encoder: ``layer`` holds the transformer layers, lowest first.
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = _Embeddings(config)
+        self.encoder = _Encoder(config)
+
+    def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
+        """Token vectors of some rows.
+
+        Args:
+            rows: B rows of token ids, N tokens in all, none of them padding; best sorted by length.
+            types: Token types in the same shape; None means all 0.
+
+        Returns:
+            (N, D), rows end to end.
+        """
+        return self.run(self.embed(rows, types), [len(row) for row in rows])
+
+    def embed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
+        """(N, D) token vectors below the first layer."""
+        embedded: Tensor = self.embeddings(rows, types)
+        return embedded
+
+    def run(self, hidden: Tensor, lengths: Sequence[int], first: int = 0, last: int | None = None) -> Tensor:
+        """Some of the layers, one after another.
+
+        Args:
+            hidden: (N, D) token vectors below layer ``first``, rows end to end.
+            lengths: Tokens of each row; neighbours of one length run as one attention.
+            first: First layer to run.
+            last: Layer to stop before; None runs all that follow.
+
+        Returns:
+            (N, D) token vectors.
+        """
+        for layer in self.encoder.layer[first:last]:
+            hidden = layer(hidden, lengths)
+        return hidden
+
+    def keep_layers(self, layers: int) -> None:
+        """Drop all but so many of the lowest layers."""
+        self.encoder.layer = self.encoder.layer[:layers]
+        self.config = replace(self.config, num_hidden_layers=layers)
+
+
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Draw nothing: weights are always loaded, and torch's compiler is loaded to draw on no device."""
+
+
+class _Table(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """As of `_Linear`."""
+
+
+class _Norm(nn.LayerNorm):
+    def reset_parameters(self) -> None:
+        """As of `_Linear`."""
+
+
+class _Embeddings(nn.Module):
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.first_position = config.first_position
+        self.word_embeddings = _Table(config.vocab_size, width)
+        self.position_embeddings = _Table(config.max_position_embeddings, width)
+        self.token_type_embeddings = _Table(config.type_vocab_size, width)
+        self.LayerNorm = _Norm(width, eps=config.layer_norm_eps)
+
+    def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Tensor:
+        device, first = self.word_embeddings.weight.device, self.first_position
+        ids = torch.tensor([token for row in rows for token in row], device=device)
+        places = torch.cat([torch.arange(first, first + len(row)) for row in rows]).to(device)
+        of_types = self.token_type_embeddings.weight[0]
+        if types is not None:
+            of_types = self.token_type_embeddings(torch.tensor([kind for row in types for kind in row], device=device))
+        normed: Tensor = self.LayerNorm(self.word_embeddings(ids) + of_types + self.position_embeddings(places))
+        return normed
+
+
+class _Encoder(nn.Module):
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        width, inner = config.hidden_size, config.intermediate_size
+        self.attention = _Attention(config)
+        self.intermediate = nn.ModuleDict({"dense": _Linear(width, inner)})
+        self.output = _Output(inner, config)
+        self.activation = _ACTIVATIONS[config.hidden_act]
+
+    def forward(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+        hidden = self.attention(hidden, lengths)
+        result: Tensor = self.output(self.activation(self.intermediate["dense"](hidden)), hidden)
+        return result
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.heads = config.num_attention_heads
+        self.self = nn.ModuleDict({name: _Linear(width, width) for name in ("query", "key", "value")})
+        self.output = _Output(width, config)
+
+    def forward(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+        shape = (len(hidden), self.heads, -1)
+        query, key, value = (self.self[name](hidden).view(shape) for name in ("query", "key", "value"))  # (N, H, D / H)
+        result: Tensor = self.output(attend(query, key, value, lengths).flatten(1), hidden)
+        return result
+
+
+class _Output(nn.Module):
+    def __init__(self, inner: int, config: BackboneConfig) -> None:
+        super().__init__()
+        self.dense = _Linear(inner, config.hidden_size)
+        self.LayerNorm = _Norm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, tokens: Tensor, residual: Tensor) -> Tensor:
+        result: Tensor = self.LayerNorm(self.dense(tokens) + residual)
+        return result
