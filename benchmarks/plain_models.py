@@ -30,6 +30,7 @@ def law_texts(count: int, syllables: int, seed: int = 0) -> list[str]:
 def write_plain_reranker(folder: Path) -> Path:
     """The bundled encoder with a head of random weights, as transformers saves a sequence classifier of one label."""
     base = load("bundled:multilingual-e5-small")
+    folder.mkdir(parents=True, exist_ok=True)
     base.backbone.config.write(folder)
     config = BertConfig.from_pretrained(folder, num_labels=1, architectures=["BertForSequenceClassification"])
     torch.manual_seed(0)

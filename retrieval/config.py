@@ -71,7 +71,7 @@ class TrainingConfig(Section):
         0, description="Epochs where the arithmetic is bfloat16, on a GPU or a processor made for it; 0: as epochs."
     )
     batch_queries: Positive = Field(32, description="Queries in an optimiser step; each brings one positive.")
-    token_budget: Positive = Field(4096, description="Tokens in one forward pass, at most; more costs memory.")
+    token_budget: Positive = Field(4096, description="Tokens in one forward pass, at most; more cost memory.")
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
     warmup_share: Share = Field(0.1, description="Share of steps in linear warm-up; the rest decays linearly to 0.")
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

@@ -1,7 +1,7 @@
 """Attention over rows laid end to end: the one part of an encoder that needs to know where a row ends.
 
 On a processor it goes through rows of one length together, and backward through products of its own: torch's backward
-of fused attention does not use a processor's matrix units. Elsewhere it is torch's, on padded rows.
+of fused attention does not use a processor's matrix units. Elsewhere it is torch's, on rows padded to the longest.
 """
 
 from __future__ import annotations
@@ -13,40 +13,71 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
 from retrieval.models.batching import runs_of_equal_length
 
 _CACHED_SCORES = 1 << 19
-"""Scores that are worked on at a time: with their gradients 4 MB in float32, so that a processor's cache holds them."""
+"""Scores that are worked on at a time: in the backward pass 4 MB in float32, so that a processor's cache holds them."""
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:
+@dataclass(frozen=True)
+class Layout:
+    """Where rows that lie end to end begin and end; made once for all layers.
+
+    Attributes:
+        runs: Neighbouring rows of one length: (number of rows, their length).
+        places: (N,) place of each token among B * T padded ones; None where rows are not to be padded.
+        seen: (B, T), True on real tokens, where ``places`` is given.
+    """
+
+    runs: list[tuple[int, int]]
+    places: Tensor | None = None
+    seen: Tensor | None = None
+
+
+def layout_of(lengths: Sequence[int], device: torch.device) -> Layout:
+    """The layout of rows of so many tokens each; padded off the CPU, unless all are of one length."""
+    layout = Layout(runs_of_equal_length(lengths))
+    return layout if device.type == "cpu" or len(layout.runs) == 1 else padded_layout(lengths, device)
+
+
+def padded_layout(lengths: Sequence[int], device: torch.device) -> Layout:
+    """A layout whose rows are padded to the longest for attention."""
+    seen = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)  # (B, T)
+    places = seen.flatten().nonzero().squeeze(1)
+    return Layout(runs_of_equal_length(lengths), places.to(device), seen.to(device))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
     """softmax(q k^T / sqrt(D)) v, each row of tokens over itself.
 
     Args:
         query: (N, H, D), rows end to end.
         key: (N, H, D).
         value: (N, H, D).
-        lengths: Tokens of each row, N in all.
+        layout: Of the rows.
 
     Returns:
         (N, H, D).
     """
-    if query.device.type != "cpu":
-        return attend_padded(query, key, value, lengths)
-    mixed: Tensor = RecomputedAttention.apply(query, key, value, runs_of_equal_length(lengths))  # type: ignore[no-untyped-call]
-    return mixed
+    if layout.places is not None and layout.seen is not None:
+        return _attend_padded(query, key, value, layout.places, layout.seen)
+    if query.device.type == "cpu":
+        mixed: Tensor = RecomputedAttention.apply(query, key, value, layout.runs)  # type: ignore[no-untyped-call]
+        return mixed
+    count, length = layout.runs[0]
+    whole = _Block(0, count, length)
+    rows = functional.scaled_dot_product_attention(whole.of(query), whole.of(key), whole.of(value))  # (B, H, T, D)
+    return rows.transpose(1, 2).flatten(0, 1)
 
 
-def attend_padded(query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[int]) -> Tensor:
-    """The same in one call of torch's attention."""
-    real = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)  # (B, T)
-    real = real.to(query.device)
-    rows = [pad_sequence(list(torch.split(part, list(lengths))), batch_first=True) for part in (query, key, value)]
-    query, key, value = (part.transpose(1, 2) for part in rows)  # (B, H, T, D)
-    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
-    return mixed.transpose(1, 2)[real]
+def _attend_padded(query: Tensor, key: Tensor, value: Tensor, places: Tensor, seen: Tensor) -> Tensor:
+    """The same in one call of torch's attention, on padded rows."""
+    empty = query.new_zeros(seen.numel(), *query.shape[1:])  # (B * T, H, D)
+    padded = (empty.index_copy(0, places, part).view(*seen.shape, *part.shape[1:]) for part in (query, key, value))
+    query, key, value = (part.transpose(1, 2) for part in padded)  # (B, H, T, D)
+    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None, None, :])
+    return mixed.transpose(1, 2).flatten(0, 1).index_select(0, places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""BERT, RoBERTa and XLM-R encoders over rows laid end to end, so that nothing is computed for padding.
+"""BERT, RoBERTa and XLM-R encoders over rows laid end to end, so that no product is spent on padding.
 
 Parameters have the names of ``transformers``' bare models, which read each other's folders. There is no dropout: in one
 or two epochs of fine-tuning it costs more time than it gives.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retrieval.errors import ModelError
-from retrieval.models.attention import attend
+from retrieval.models.attention import Layout, attend, layout_of
 
 CONFIG_FILE = "config.json"
 _FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
 """Model types and the padding id each has where its file names none."""
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": functional.gelu, "relu": functional.relu}
+_TANH_GELU = partial(functional.gelu, approximate="tanh")
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_python": functional.gelu,
+    "gelu_new": _TANH_GELU,
+    "gelu_fast": _TANH_GELU,
+    "gelu_pytorch_tanh": _TANH_GELU,
+    "relu": functional.relu,
+    "silu": functional.silu,
+    "swish": functional.silu,
+}
+_OF_ANOTHER_FILE = ("_name_or_path", "torch_dtype", "dtype", "transformers_version")
+"""What a file says of the weights beside it; those that are written are float32."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class BackboneConfig:
         type_vocab_size: Token types.
         pad_token_id: In RoBERTa and XLM-R positions start after it.
         layer_norm_eps: Added to variances.
-        hidden_act: ``gelu`` or ``relu``.
+        hidden_act: ``gelu``, ``gelu_new``, ``relu`` or ``silu``, or another name of these.
         others: What else the file says; kept, not used.
     """
 
@@ -69,7 +82,9 @@ class BackboneConfig:
 
     def write(self, folder: Path) -> None:
         """Write ``config.json``, as transformers reads it."""
-        values = self.others | {name: value for name, value in asdict(self).items() if name != "others"}
+        shape = asdict(self)
+        kept = {name: value for name, value in shape.pop("others").items() if name not in _OF_ANOTHER_FILE}
+        values = kept | shape | {"dtype": "float32"}
         (folder / CONFIG_FILE).write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -85,7 +100,7 @@ def read_config(folder: Path) -> BackboneConfig:
         kind = values.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
-    if kind not in _FAMILIES:
+    if not isinstance(kind, str) or kind not in _FAMILIES:
         raise ModelError(f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give another")
     if values.get("pad_token_id") is None:
         values["pad_token_id"] = _FAMILIES[kind]
@@ -100,8 +115,9 @@ def read_config(folder: Path) -> BackboneConfig:
 
 
 def _number(value: object, name: str, kind: object) -> Any:  # noqa: ANN401
-    expected: type = {"int": int, "float": (int, float)}.get(str(kind), str)  # type: ignore[assignment]
-    if not isinstance(value, expected) or isinstance(value, bool) or (expected is int and value < 0):  # type: ignore[operator]
+    expected: Any = {"int": int, "float": (int, float)}.get(str(kind), str)
+    least = 0 if name == "pad_token_id" else 1
+    if not isinstance(value, expected) or isinstance(value, bool) or (isinstance(value, int) and value < least):
         raise ValueError(f"{name} is {value!r}")
     return value
 
@@ -112,10 +128,11 @@ def _refuse_what_differs(config: BackboneConfig, path: Path) -> None:
         raise ModelError(
             f"{path}: hidden_act {config.hidden_act!r} is not one of {', '.join(_ACTIVATIONS)}; give another"
         )
-    if config.num_attention_heads < 1 or config.hidden_size % config.num_attention_heads:
+    if config.hidden_size % config.num_attention_heads or config.max_tokens < 1:
         raise ModelError(
-            f"{path}: hidden_size {config.hidden_size} is no multiple of num_attention_heads"
-            f" {config.num_attention_heads}; save or download the model again"
+            f"{path}: hidden_size {config.hidden_size} for {config.num_attention_heads} heads, and"
+            f" {config.max_position_embeddings} positions of which rows begin at number {config.first_position}, do not"
+            " fit; save or download the model again"
         )
     kind = config.others.get("position_embedding_type", "absolute")
     if kind != "absolute" or config.others.get("is_decoder"):
@@ -166,8 +183,9 @@ class Backbone(nn.Module):
         Returns:
             (N, D) token vectors.
         """
+        layout = layout_of(lengths, hidden.device)
         for layer in self.encoder.layer[first:last]:
-            hidden = layer(hidden, lengths)
+            hidden = layer(hidden, layout)
         return hidden
 
     def keep_layers(self, layers: int) -> None:
@@ -203,12 +221,17 @@ class _Embeddings(nn.Module):
 
     def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Tensor:
         device, first = self.word_embeddings.weight.device, self.first_position
+        if not rows or not all(rows):
+            raise ValueError(f"rows: got {len(rows)} rows, some empty or none at all; every row needs a token")
         ids = torch.tensor([token for row in rows for token in row], device=device)
         places = torch.cat([torch.arange(first, first + len(row)) for row in rows]).to(device)
-        of_types = self.token_type_embeddings.weight[0]
-        if types is not None:
-            of_types = self.token_type_embeddings(torch.tensor([kind for row in types for kind in row], device=device))
-        normed: Tensor = self.LayerNorm(self.word_embeddings(ids) + of_types + self.position_embeddings(places))
+        hidden = self.word_embeddings(ids)
+        if types is None:
+            hidden += self.token_type_embeddings.weight[0]
+        else:
+            hidden += self.token_type_embeddings(torch.tensor([kind for row in types for kind in row], device=device))
+        hidden += self.position_embeddings(places)
+        normed: Tensor = self.LayerNorm(hidden)
         return normed
 
 
@@ -227,8 +250,8 @@ class _Layer(nn.Module):
         self.output = _Output(inner, config)
         self.activation = _ACTIVATIONS[config.hidden_act]
 
-    def forward(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-        hidden = self.attention(hidden, lengths)
+    def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
+        hidden = self.attention(hidden, layout)
         result: Tensor = self.output(self.activation(self.intermediate["dense"](hidden)), hidden)
         return result
 
@@ -241,10 +264,10 @@ class _Attention(nn.Module):
         self.self = nn.ModuleDict({name: _Linear(width, width) for name in ("query", "key", "value")})
         self.output = _Output(width, config)
 
-    def forward(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+    def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
         shape = (len(hidden), self.heads, -1)
         query, key, value = (self.self[name](hidden).view(shape) for name in ("query", "key", "value"))  # (N, H, D / H)
-        result: Tensor = self.output(attend(query, key, value, lengths).flatten(1), hidden)
+        result: Tensor = self.output(attend(query, key, value, layout).flatten(1), hidden)
         return result
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Group rows of similar length so that no padded batch holds more than ``budget`` tokens.
+    """Group rows of similar length so that no batch, padded to its longest row, holds more than ``budget`` tokens.
 
     Args:
         lengths: Tokens of each row.
@@ -31,7 +31,7 @@ def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]
 
 
 def even_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Group rows of similar length into as few batches as ``budget`` allows, each with about as many tokens.
+    """Group rows of similar length into few batches, each with about as many tokens.
 
     Args:
         lengths: Tokens of each row.

@@ -26,7 +26,7 @@ from retrieval.models.vocabulary import vietnamese_pieces
 BUNDLED = "bundled:multilingual-e5-small"
 _HUB_ID = "intfloat/multilingual-e5-small"
 _MAGIC = b"E5S1"
-_FORMAT = 2  # raise it when the converted folder changes, so that an old cache is not read
+_FORMAT = 3  # raise it when the converted folder changes, so that an old cache is not read
 _LAYER_NAMES = {
     "q": "attention.self.query",
     "k": "attention.self.key",

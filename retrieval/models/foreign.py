@@ -34,7 +34,7 @@ def read_foreign_settings(folder: Path, home: Path, config: BackboneConfig, name
     positions = config.max_tokens
     limit = _read_json(home / "sentence_bert_config.json").get("max_seq_length") or positions
     limit = min(int(limit), positions)
-    cross = any("SequenceClassification" in kind for kind in config.others.get("architectures") or ())
+    cross = "SequenceClassification" in str(config.others.get("architectures"))
     query_prefix, passage_prefix = _prefixes(folder, name)
     return ModelSettings(
         kind="cross-encoder" if cross else "bi-encoder",

@@ -68,7 +68,7 @@ def run_rows(reader: Reader, rows: Rows, runtime: Runtime, label: str | None = N
     """Run every row through the backbone and keep what ``reader.finish`` makes of it.
 
     Args:
-        reader: Backbone and what to do with its token vectors; its backbone is in evaluation mode during the call.
+        reader: Backbone and what to do with its token vectors.
         rows: N rows of token ids, specials included.
         runtime: Device, precision and threads.
         label: Name of the progress bar; None shows none.
@@ -79,17 +79,10 @@ def run_rows(reader: Reader, rows: Rows, runtime: Runtime, label: str | None = N
     result = np.empty((len(rows), reader.width), dtype=np.float32)
     if not rows:
         return result
-    training = reader.backbone.training
-    if training:
-        reader.backbone.eval()
-    try:
-        with tqdm(total=len(rows), desc=label, unit="text", disable=label is None) as bar:
-            for batch, values in _batches(reader, rows, runtime):
-                result[batch] = values
-                bar.update(len(batch))
-    finally:
-        if training:
-            reader.backbone.train()
+    with tqdm(total=len(rows), desc=label, unit="text", disable=label is None) as bar:
+        for batch, values in _batches(reader, rows, runtime):
+            result[batch] = values
+            bar.update(len(batch))
     return result
 
 

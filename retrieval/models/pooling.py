@@ -35,4 +35,4 @@ def pool_rows(hidden: Tensor, lengths: Sequence[int], kind: str) -> Tensor:
         raise ModelError(f"pooling: got {kind!r}; use one of {', '.join(_POOLINGS)}")
     runs, pooled = runs_of_equal_length(lengths), _POOLINGS[kind]
     blocks = torch.split(hidden.float(), [count * length for count, length in runs])
-    return torch.cat([pooled(block.view(*run, -1)) for block, run in zip(blocks, runs, strict=True)])
+    return torch.cat([pooled(block.view(*run, hidden.shape[-1])) for block, run in zip(blocks, runs, strict=True)])

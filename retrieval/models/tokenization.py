@@ -9,9 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from retrieval.errors import ModelError
 from retrieval.models.unigram import Unigram
@@ -34,7 +32,7 @@ class TextTokenizer:
     """A `tokenizers.Tokenizer` with our truncation, special tokens and pair layout.
 
     Attributes:
-        pad_id: Fills short rows of a batch.
+        pad_id: Fills short rows where another library makes batches of them.
         pair_types: Whether the second text of a pair has token type 1 (BERT; not RoBERTa or XLM-R).
         separator_id: Last special token of a text.
     """
@@ -157,17 +155,12 @@ class TextTokenizer:
             counts.append(len(ids[query]) + len(ids[passage]) + around)
         return rows, counts
 
-    def token_types(self, input_ids: Tensor) -> Tensor | None:
-        """(B, T) token types of encoded pairs: 1 after the first separator in BERT, None where all are 0."""
+    def row_types(self, rows: Sequence[Sequence[int]]) -> list[list[int]] | None:
+        """Token types of encoded pairs: 1 after the first separator in BERT, None where all are 0."""
         if not self.pair_types:
             return None
-        is_separator = (input_ids == self.separator_id).to(torch.int64)
-        return ((is_separator.cumsum(1) - is_separator) > 0).to(torch.int64)  # (B, T)
-
-    def row_types(self, rows: Sequence[Sequence[int]]) -> list[list[int]] | None:
-        """The same of rows that are not padded: padding lies after both texts, so a row alone has the same types."""
-        found = [self.token_types(torch.tensor([row])) for row in rows] if self.pair_types else []
-        return [types[0].tolist() for types in found if types is not None] or None
+        firsts = (row.index(self.separator_id) + 1 if self.separator_id in row else len(row) for row in rows)
+        return [[0] * first + [1] * (len(row) - first) for row, first in zip(rows, firsts, strict=True)]
 
     def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Start and end character of every token of each text, special tokens left out."""

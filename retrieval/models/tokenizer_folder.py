@@ -26,8 +26,8 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     """Read the tokenizer of a model folder, whichever of the usual forms it has.
 
     Raises:
-        ModelError: If the folder has no tokenizer that can be read.
-        ConfigError: If transformers alone can read it, and is not installed.
+        ModelError: If the folder has no tokenizer that can be read, or one that only transformers reads, which is not
+            installed.
     """
     try:
         if (folder / TOKENIZER_FILE).is_file():
@@ -36,8 +36,10 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
             return TextTokenizer(**build_phobert_tokenizer(folder))
         if any((folder / name).is_file() for name in _OTHER_FILES):
             return _from_transformers(folder)
-    except (ModelError, ConfigError):
+    except ModelError:
         raise
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(
             f"{folder}: its tokenizer cannot be read ({error}); save or download the model again"

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from retrieval.config import BiEncoderConfig
 from retrieval.data.fields import passage_texts, query_texts
-from retrieval.models.batching import even_batches
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import Rows as TokenRows
 from retrieval.models.losses import cached_multiple_negatives_ranking, multiple_negatives_ranking
@@ -23,7 +22,7 @@ from retrieval.search.embedding import corpus_states
 from retrieval.training.batches import RankingBatch, RankingPlan, content_fingerprint
 from retrieval.training.examples import article_texts, training_examples
 from retrieval.training.interpolation import interpolate, learning_weights
-from retrieval.training.loop import Log, TrainingReport, fit, forward_precision, pass_budget
+from retrieval.training.loop import Log, TrainingReport, fit, forward_passes, forward_precision
 from retrieval.training.validation import make_pool, validation_queries
 
 
@@ -105,7 +104,7 @@ class BiEncoderTask:
     def _passes(self, rows: TokenRows, longest: int = 0) -> tuple[list[Pass], list[int]]:
         """Forward passes over the rows, cut to ``longest`` tokens, and the order of the rows in them."""
         lengths = [min(len(row), longest or len(row)) for row in rows]
-        passes = even_batches(lengths, pass_budget(self.config.training, self.runtime))
+        passes = forward_passes(lengths, self.config.training, self.runtime)
         if self.config.loss == "cached_mnrl":
             size = self.config.chunk_queries
             passes = [one[start : start + size] for one in passes for start in range(0, len(one), size)]
@@ -142,7 +141,7 @@ def train_bi_encoder(
         dataset: Split and cut, and segmented if the encoder reads segmented text.
         config: How to train.
         negatives: Mined article ids by query id; may be empty.
-        seed: Of order, choices and dropout.
+        seed: Of order and choices.
         runtime: Where to compute.
         checkpoint_folder: Belongs to this training alone; a run killed here resumes from it.
         log: Receives metrics.

@@ -12,7 +12,6 @@ import torch
 from retrieval.config import CrossEncoderConfig
 from retrieval.data.fields import query_texts
 from retrieval.errors import TrainingError
-from retrieval.models.batching import even_batches
 from retrieval.models.late_join import LateJoin
 from retrieval.models.losses import binary_cross_entropy
 from retrieval.models.pair import Document, Pair
@@ -26,7 +25,7 @@ from retrieval.training.batches import (
     generator,
     shuffled_groups,
 )
-from retrieval.training.loop import Log, TrainingReport, fit, pass_budget
+from retrieval.training.loop import Log, TrainingReport, fit, forward_passes
 from retrieval.training.validation import candidates_mrr, candidates_of, validation_queries
 
 _CALIBRATION_BATCHES = 6
@@ -117,7 +116,7 @@ class CrossEncoderTask:
         """
         rows = self.model.tokenize(batch.pairs)
         lengths = [len(row) for row in rows]
-        passes = even_batches(lengths, pass_budget(self.config.training, self.runtime))
+        passes = forward_passes(lengths, self.config.training, self.runtime)
         total = 0.0
         for one in passes:
             labels = torch.tensor([batch.labels[row] for row in one], device=self.runtime.device)
@@ -148,7 +147,7 @@ def train_cross_encoder(
         config: How to train; ``training_queries`` above 0 draws that many training queries by seed.
         negatives: Mined article ids by query id; training queries without any are left out. Validation queries that
             have some are reranked after each epoch, their gold articles among them.
-        seed: Of order, choices and dropout.
+        seed: Of order and choices.
         runtime: Where to compute.
         checkpoint_folder: Belongs to this training alone; a run killed here resumes from it.
         log: Receives metrics.

@@ -1,4 +1,4 @@
-"""Which weights learn: frozen embeddings and lowest layers, and dropout switched off for a while."""
+"""Which weights learn: all but frozen embeddings and lowest layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retrieval.errors import TrainingError
 
 
 @contextmanager
-def prepared(model: nn.Module, config: TrainingConfig, dropout: bool) -> Iterator[None]:
+def prepared(model: nn.Module, config: TrainingConfig) -> Iterator[None]:
     """Freeze what the configuration says and put the model into training mode; everything is as before afterwards.
 
     Frozen modules sit below the learning ones, so autograd keeps nothing of them: they cost their forward pass only.
@@ -20,29 +20,23 @@ def prepared(model: nn.Module, config: TrainingConfig, dropout: bool) -> Iterato
     Args:
         model: Has its transformer in ``backbone``, or is one.
         config: ``freeze_embeddings`` and ``freeze_layers`` count.
-        dropout: Whether the model's own dropout stays on. On a CPU it costs more than the arithmetic it disturbs.
 
     Raises:
         TrainingError: If there is nothing to freeze by that name, or nothing would be left to learn.
     """
     flags = {parameter: parameter.requires_grad for parameter in model.parameters()}
-    rates = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
     was_training = model.training
     try:
         for module in frozen_modules(model, config):
             module.requires_grad_(requires_grad=False)
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise TrainingError("every weight is frozen, so nothing would learn; lower training.freeze_layers")
-        for module in rates if not dropout else ():
-            module.p = 0.0
         model.train()
         yield
     finally:
         model.train(was_training)
         for parameter, flag in flags.items():
             parameter.requires_grad_(flag)
-        for module, rate in rates.items():
-            module.p = rate
 
 
 def frozen_modules(model: nn.Module, config: TrainingConfig) -> list[nn.Module]:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from retrieval.config import TrainingConfig
 from retrieval.errors import TrainingError
+from retrieval.models.batching import even_batches, token_budget_batches
 from retrieval.runtime import Runtime
 from retrieval.training.checkpoints import (
     EpochResult,
@@ -37,7 +38,7 @@ Log = Callable[[str, float, int], None]
 
 Batch = TypeVar("Batch")
 LOG_STEPS = 10
-_PASS_TOKENS = {("cpu", torch.float32): 1024, ("cpu", torch.bfloat16): 2048}
+_PASS_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}
 """More outgrow a processor's cache; fewer add up more gradients, and in bfloat16 are too few for its matrix units."""
 
 
@@ -89,9 +90,15 @@ def forward_precision(runtime: Runtime) -> AbstractContextManager[object]:
     return torch.autocast(runtime.device.type, dtype=runtime.precision) if runtime.autocast else nullcontext()
 
 
-def pass_budget(config: TrainingConfig, runtime: Runtime) -> int:
-    """Tokens that go through a model together: no more than `TrainingConfig.token_budget`, nor than is fastest."""
-    return min(config.token_budget, _PASS_TOKENS.get((runtime.device.type, runtime.precision), config.token_budget))
+def forward_passes(lengths: Sequence[int], config: TrainingConfig, runtime: Runtime) -> list[list[int]]:
+    """Row numbers that go through a model together, by the rows' lengths in tokens; shortest first.
+
+    A pass holds at most ``config.token_budget`` tokens, on a CPU no more than is fastest there; on a GPU, where
+    attention pads, each row counts as the longest.
+    """
+    if runtime.device.type != "cpu":
+        return token_budget_batches(lengths, config.token_budget)
+    return even_batches(lengths, min(config.token_budget, _PASS_TOKENS[runtime.precision]))
 
 
 def rate_at(step: int, steps: int, config: TrainingConfig) -> float:
@@ -129,8 +136,8 @@ def fit(
     Args:
         task: Model, batches and backward pass.
         config: Epochs, rates, freezing, checkpoints.
-        seed: Of dropout; the task's batches have their own.
-        runtime: Where to compute and how precisely. On a CPU dropout is off.
+        seed: Of what a model draws; the task's batches have their own.
+        runtime: Where to compute and how precisely.
         checkpoint_folder: Belongs to this training alone.
         validate: Gives MRR@10 of the model, which is in evaluation mode meanwhile; None keeps the last epoch's weights.
         log: Receives metrics.
@@ -140,8 +147,7 @@ def fit(
     """
     config = runtime.fitted(config)
     model = task.model.to(runtime.device)
-    dropout = runtime.device.type != "cpu"
-    with prepared(model, config, dropout), torch.random.fork_rng():
+    with prepared(model, config), torch.random.fork_rng():
         torch.manual_seed(seed)
         return _Fit(task, config, runtime, checkpoint_folder, validate, log, seed).run()
 

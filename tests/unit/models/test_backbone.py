@@ -6,10 +6,13 @@ import json
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel
+from safetensors.torch import save_file
+from transformers import AutoModel
+from transformers.activations import ACT2FN
 
 from retrieval.errors import ModelError
-from retrieval.models.backbone import read_config
+from retrieval.models.attention import padded_layout
+from retrieval.models.backbone import _ACTIVATIONS, read_config
 from tests.tiny_models import FAMILIES
 
 ROWS = [[0, 5, 2], [0, 6, 2], [0, 7, 8, 2], [0, 4, 5, 6, 7, 8, 9, 10, 2]]
@@ -25,7 +28,10 @@ def one_by_one(theirs, types):
 
 
 @pytest.mark.parametrize("types", [None, TYPES])
-def test_every_token_and_gradient_is_that_of_transformers(backbone, theirs, types):
+@pytest.mark.parametrize("padded", [False, True])
+def test_every_token_and_gradient_is_that_of_transformers(backbone, theirs, types, padded, monkeypatch):
+    if padded:  # as on a GPU
+        monkeypatch.setattr("retrieval.models.backbone.layout_of", padded_layout)
     if types and theirs.config.type_vocab_size == 1:
         types = [[0] * length for length in LENGTHS]
     got, expected = backbone(ROWS, types), one_by_one(theirs, types)
@@ -54,12 +60,29 @@ def test_only_the_lowest_layers_are_kept(backbone):
     assert backbone.config.num_hidden_layers == 1
 
 
-def test_what_is_written_is_what_transformers_reads(backbone, theirs, tmp_path):
-    backbone.config.write(tmp_path)
-    again = AutoModel.from_config(AutoConfig.from_pretrained(tmp_path), add_pooling_layer=False).eval()
-    again.load_state_dict(backbone.state_dict())
+def test_what_is_written_is_what_transformers_reads(theirs, tmp_path):
+    theirs.half().save_pretrained(tmp_path / "theirs")
+    theirs.float()
+    config = read_config(tmp_path / "theirs")
+    assert config.others["dtype"] == "float16"
+    (tmp_path / "ours").mkdir()
+    config.write(tmp_path / "ours")
+    save_file(theirs.state_dict(), tmp_path / "ours" / "model.safetensors", metadata={"format": "pt"})
+    again = AutoModel.from_pretrained(tmp_path / "ours", add_pooling_layer=False).eval()
+    assert again.dtype == torch.float32
     torch.testing.assert_close(one_by_one(again, None), one_by_one(theirs, None))
-    assert read_config(tmp_path) == backbone.config
+
+
+@pytest.mark.parametrize("name", ["gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu"])
+def test_activations_are_those_of_transformers(name):
+    values = torch.linspace(-4, 4, 99)
+    torch.testing.assert_close(_ACTIVATIONS[name](values), ACT2FN[name](values), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [[], [[0, 2], []]])
+def test_rows_without_tokens_are_refused(backbone, rows):
+    with pytest.raises(ValueError, match="every row needs a token"):
+        backbone(rows)
 
 
 def written(folder, **changes):
@@ -89,9 +112,12 @@ def test_what_a_file_leaves_out_has_the_familys_value(tmp_path):
         ({"hidden_size": "absent"}, r"config.json: cannot be read .*hidden_size"),
         ({"hidden_size": "many"}, "hidden_size is 'many'"),
         ({"num_hidden_layers": -1}, "num_hidden_layers is -1"),
-        ({"num_attention_heads": 3}, "hidden_size 8 is no multiple of num_attention_heads 3"),
-        ({"num_attention_heads": 0}, "no multiple of num_attention_heads 0"),
-        ({"hidden_act": "swish"}, "hidden_act 'swish' is not one of gelu, relu"),
+        ({"model_type": ["bert"]}, r"model type \['bert'\]"),
+        ({"num_attention_heads": 3}, "hidden_size 8 for 3 heads"),
+        ({"num_attention_heads": 0}, "num_attention_heads is 0"),
+        ({"type_vocab_size": 0}, "type_vocab_size is 0"),
+        ({"model_type": "roberta", "pad_token_id": 40}, "12 positions of which rows begin at number 41"),
+        ({"hidden_act": "mish"}, "hidden_act 'mish' is not one of gelu"),
         ({"position_embedding_type": "relative_key"}, "positions of type 'relative_key'"),
         ({"is_decoder": True}, "a decoder"),
     ],

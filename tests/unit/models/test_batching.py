@@ -26,12 +26,17 @@ def test_even_batches_hold_every_row_once_and_no_batch_of_several_exceeds_the_bu
     assert all(len(batch) == 1 or sum(lengths[row] for row in batch) <= budget for batch in batches)
 
 
-@given(st.lists(st.integers(1, 50), min_size=20, max_size=60), st.integers(300, 600))
-def test_even_batches_are_few_and_even(lengths, budget):
-    sizes = [sum(lengths[row] for row in batch) for batch in even_batches(lengths, budget)]
-    assert len(sizes) <= -(-sum(lengths) // budget) + 1
-    if len(sizes) == -(-sum(lengths) // budget):
-        assert max(sizes) - min(sizes) <= 2 * max(lengths)
+@pytest.mark.parametrize(
+    ("lengths", "budget", "sizes"),
+    [
+        ([10] * 100, 300, [250, 250, 250, 250]),  # not three of 300 and a rest of 100
+        ([100] * 8 + [5] * 40, 600, [500, 500]),
+        ([7, 7, 7], 21, [21]),
+        ([50, 3, 60], 40, [3, 50, 60]),
+    ],
+)
+def test_even_batches_have_about_as_many_tokens_each(lengths, budget, sizes):
+    assert [sum(lengths[row] for row in batch) for batch in even_batches(lengths, budget)] == sizes
 
 
 @pytest.mark.parametrize("batches", [even_batches, token_budget_batches])

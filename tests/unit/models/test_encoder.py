@@ -43,13 +43,6 @@ def test_no_texts_are_no_rows(encoder, runtime):
     assert encoder.encode_queries([], runtime).shape == (0, 32)
 
 
-def test_encoding_leaves_the_training_mode_as_it_was(encoder, runtime):
-    encoder.train()
-    encoder.encode_queries(TEXTS[:3], runtime)
-    assert encoder.training
-    assert encoder.backbone.training
-
-
 @pytest.mark.parametrize("fused", [False, True])
 def test_encoding_sees_weights_that_an_optimiser_just_changed(encoder, runtime, fused):
     before = encoder.encode_queries(TEXTS[:4], runtime)

@@ -40,6 +40,7 @@ def test_token_types_reach_the_embeddings():
     with torch.inference_mode():
         got = pack(backbone, torch.float32, False)([ROWS[2]], types)
     torch.testing.assert_close(got, hidden(backbone, ROWS[2], types[0]), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(got, hidden(backbone, ROWS[2]), atol=1e-2)
 
 
 def mean_vectors(backbone, runtime):

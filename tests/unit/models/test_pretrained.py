@@ -122,7 +122,7 @@ def test_a_tokenizer_that_only_transformers_reads_says_so_where_it_is_not_instal
     write_bert_reranker(tmp_path / "m")
     (tmp_path / "m" / "tokenizer.json").unlink(missing_ok=True)
     monkeypatch.setattr("retrieval.extras.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"no tokenizer.json.* needs transformers, not installed here; pip install"):
+    with pytest.raises(ModelError, match=r"no tokenizer.json.* needs transformers, not installed here; pip install"):
         load(str(tmp_path / "m"))
 
 

@@ -1,4 +1,4 @@
-"""Batches: the same for one seed, new each epoch, no known answer among the negatives, little padding."""
+"""Batches: the same for one seed, new each epoch, no known answer among the negatives."""
 
 from __future__ import annotations
 

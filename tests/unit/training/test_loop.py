@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from safetensors.torch import load_file
 
 from retrieval.config import TrainingConfig
 from retrieval.errors import TrainingError
-from retrieval.training.loop import fit, make_optimizer, rate_at
+from retrieval.runtime import Runtime
+from retrieval.training.loop import fit, forward_passes, make_optimizer, rate_at
 
+CPU = Runtime(torch.device("cpu"), torch.float32, 1)
 ROOT = Path(__file__).parents[3]
 
 
@@ -161,14 +164,17 @@ def test_frozen_modules_keep_their_bits_and_have_no_optimiser_state_on_disk(toy,
     assert all(parameter.requires_grad for parameter in task.model.parameters())
 
 
-def test_dropout_is_off_on_a_processor_and_back_afterwards(toy, tmp_path):
-    task, rates = toy.ToyTask(toy.ToyModel()), set()
-    task.model.dropout.register_forward_hook(lambda module, *_: rates.add((module.p, module.training)))
-    task.model.eval()
-    run(toy, tmp_path, task)
-    assert rates == {(0.0, True)}
-    assert task.model.dropout.p == 0.5
-    assert not task.model.training
+def test_passes_are_small_on_a_processor_and_padded_ones_within_the_budget_elsewhere():
+    lengths = [12] * 300 + [256] * 4
+    config = TrainingConfig(token_budget=4096)
+    for precision, most in ((torch.float32, 1024), (torch.bfloat16, 2048)):
+        passes = forward_passes(lengths, config, replace(CPU, precision=precision))
+        sizes = [sum(lengths[row] for row in one) for one in passes]
+        assert most / 2 < max(sizes) <= most
+    small = forward_passes(lengths, TrainingConfig(token_budget=300), CPU)
+    assert max(sum(lengths[row] for row in one) for one in small) <= 300
+    device = forward_passes(lengths, config, replace(CPU, device=torch.device("cuda")))
+    assert 2048 < max(len(one) * max(lengths[row] for row in one) for one in device) <= 4096
 
 
 def test_training_leaves_the_callers_random_numbers_alone(toy, tmp_path):

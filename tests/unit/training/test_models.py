@@ -15,6 +15,7 @@ from retrieval.models.losses import binary_cross_entropy, multiple_negatives_ran
 from retrieval.models.reranker import cross_encoder_from
 from retrieval.records import Query
 from retrieval.runtime import Runtime
+from retrieval.training import loop
 from retrieval.training.batches import RankingPlan, draw_training_queries
 from retrieval.training.bi_encoder import BiEncoderTask, train_bi_encoder
 from retrieval.training.cross_encoder import CrossEncoderTask, PairPlan, train_cross_encoder
@@ -65,7 +66,8 @@ def test_a_bi_encoder_step_in_sorted_passes_has_the_loss_and_gradients_of_one_ro
 def test_in_bfloat16_the_gradients_point_where_those_of_float32_do_and_weights_are_rounded_once(
     tiny, dataset, loss, monkeypatch
 ):
-    monkeypatch.setattr("retrieval.training.bi_encoder.pass_budget", lambda *_: 24)  # many passes
+    for precision in (torch.float32, torch.bfloat16):
+        monkeypatch.setitem(loop._PASS_TOKENS, precision, 24)  # many passes
     other = copy.deepcopy(tiny)
     task = ranking_task(tiny, dataset, loss=loss, chunk_queries=3)
     half = replace(task, model=other, runtime=replace(CPU, precision=torch.bfloat16))
@@ -89,7 +91,7 @@ def test_frozen_parts_get_no_gradient_and_the_rest_the_same_as_before(tiny, data
     other = copy.deepcopy(tiny)
     task, free = ranking_task(tiny, dataset), ranking_task(other, dataset)
     free.backward(free.batches(0)[0])
-    with prepared(tiny, FAST.model_copy(update={"freeze_layers": 2}), dropout=False):
+    with prepared(tiny, FAST.model_copy(update={"freeze_layers": 2})):
         task.backward(task.batches(0)[0])
         frozen = {name for name, parameter in tiny.named_parameters() if parameter.grad is None}
     learning = {name for name, _ in tiny.named_parameters()} - frozen

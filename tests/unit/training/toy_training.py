@@ -30,12 +30,11 @@ class ToyModel(nn.Module):
             self.backbone.encoder = nn.Module()
             self.backbone.encoder.layer = nn.ModuleList([nn.Linear(8, 8) for _ in range(3)])
             self.head = nn.Linear(8, 1)
-        self.dropout = nn.Dropout(0.5)
 
     def forward(self, rows):
         hidden = self.backbone.embeddings(rows)
         for layer in self.backbone.encoder.layer:
-            hidden = self.dropout(torch.tanh(layer(hidden)))
+            hidden = torch.tanh(layer(hidden))
         return self.head(hidden).squeeze(-1)
 
 
