@@ -20,8 +20,13 @@ from steps.data.split_queries import split_queries
 from steps.data.validate_data import validate_data
 
 
-def dataset_steps(config: Config) -> Any:  # noqa: ANN401 - ZenML's own handle of an artifact to come
-    """Wire ingest, preprocess, segment, split and validate; gives the dataset."""
+def dataset_steps(config: Config) -> tuple[Any, Any]:  # ZenML's own handles of artifacts to come
+    """Wire ingest, preprocess, segment, split and validate.
+
+    Returns:
+        The dataset and the validation's report. Steps that only read the dataset do not wait for the report by
+        themselves: give it to them as ``after``, or a dataset that does not hold together is trained on first.
+    """
     data, base = config.data, config.bi_encoder.base
     # On a schedule the fingerprint is that of the day the pipeline was handed over, so files are read each time.
     ingest = ingest_articles.with_options(enable_cache=False) if config.orchestration.schedule else ingest_articles
@@ -29,8 +34,7 @@ def dataset_steps(config: Config) -> Any:  # noqa: ANN401 - ZenML's own handle o
     cut = preprocess_text(raw, base, base_inputs(base), data.passage_tokens, data.passage_overlap_tokens)
     segmented = segment_text(cut, data.workers)
     dataset = split_queries(segmented, split_section(data), config.seed)
-    validate_data(dataset, str(data.questions or data.source))
-    return dataset
+    return dataset, validate_data(dataset, str(data.questions or data.source), str(data.corpus or ""))
 
 
 @pipeline(name="data", execution_mode=ExecutionMode.FAIL_FAST)

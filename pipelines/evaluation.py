@@ -11,6 +11,7 @@ import materializers.models
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
 from pipelines.launch import launched
+from pipelines.ready import folder_ready
 from pipelines.results import Outcome, export_report, load_output
 from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.assessment import JudgedRuns
@@ -60,6 +61,7 @@ def run(config: Config, cache: bool) -> Outcome:
     evaluation = config.evaluation
     if evaluation.questions is None:
         raise ConfigError("evaluation.questions is not set; give a file with --set evaluation.questions=FILE")
+    folder_ready("evaluation.output", evaluation.output)
     tracking_ready(config)
     version = find_version(evaluation.model)
     artifact = artifact_of(version, "retriever")

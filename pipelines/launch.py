@@ -60,6 +60,11 @@ def configured(pipeline: Pipeline, config: Config, cache: bool) -> Pipeline:
     return pipeline.with_options(enable_cache=cache, **options)
 
 
+def runs_here() -> bool:
+    """Whether the active stack runs pipelines at once and on this machine."""
+    return _flavor() not in UNATTENDED
+
+
 def require_foreground(work: str) -> None:
     """Refuse work that is to happen now and here on a stack that runs pipelines later or elsewhere.
 
@@ -69,9 +74,8 @@ def require_foreground(work: str) -> None:
     Raises:
         ConfigError: If the active stack's orchestrator does so.
     """
-    flavor = _flavor()
-    if flavor in UNATTENDED:
-        raise ConfigError(f"{work} happens at once and here, not on {flavor}; add --stack local (or s3-mlflow)")
+    if not runs_here():
+        raise ConfigError(f"{work} happens at once and here, not on {_flavor()}; add --stack local (or s3-mlflow)")
 
 
 _LOOK = ["zenml pipeline schedule list", "zenml pipeline runs list"]

@@ -14,7 +14,7 @@ from zenml.enums import ExecutionStatus
 from zenml.models import PipelineRunResponse
 
 from materializers.models import RetrieverMaterializer
-from retrieval.errors import RetrievalError
+from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.evaluation.reports import Report
 from retrieval.folders import MANIFEST
 from retrieval.search.kept import FACTS, KEPT, keep
@@ -59,8 +59,18 @@ def load_output(response: PipelineRunResponse, step: str, name: str) -> Any:  # 
 
 
 def export_report(report: Report, folder: Path) -> Path:
-    """Copy a report out of the artifact store; other files of the folder are left alone. Gives the page's path."""
-    shutil.copytree(report.folder, folder, dirs_exist_ok=True)
+    """Copy a report out of the artifact store; other files of the folder are left alone. Gives the page's path.
+
+    Raises:
+        ArtifactError: If the folder cannot be written, a full disk for example; the artifact store still has it.
+    """
+    try:
+        shutil.copytree(report.folder, folder, dirs_exist_ok=True)
+    except OSError as error:  # what copytree collects of many files is one of these as well
+        raise ArtifactError(
+            f"{folder}: the report could not be copied there ({error.strerror or error}); make room and type the same"
+            " command again, which finds it in the artifact store"
+        ) from error
     return folder / "report.html"
 
 

@@ -13,6 +13,7 @@ from pipelines.announced import announced, announcing, failures_announced
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, without
 from pipelines.launch import launched
+from pipelines.ready import folder_ready, models_ready
 from pipelines.results import Outcome, export_report, keep_retriever, load_output
 from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.config import Config
@@ -58,11 +59,11 @@ def training_pipeline(config: Config, production: str) -> None:
     base = base_inputs(bi.base)
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
     untrained = without(bi, *TRAINING_KEYS)
-    dataset = dataset_steps(config)
-    encoder, bi_training = tracked(train_bi_encoder, config)(dataset, bi, base, seed, **compute)
+    dataset, valid = dataset_steps(config)
+    encoder, bi_training = tracked(train_bi_encoder, config)(dataset, bi, base, seed, **compute, after=valid)
     shared = (bi.training.freeze_layers, bi.training.fast_freeze_layers) if bi.training.freeze_embeddings else (0, 0)
     vectors = embed_corpus(dataset, encoder, shared, **compute)
-    untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute)
+    untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute, after=valid)
     bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(
         dataset, encoder, vectors, untouched, shared, bi_training, untrained, config.search, measured, seed, **compute
     )
@@ -102,6 +103,8 @@ def training_pipeline(config: Config, production: str) -> None:
 
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
+    folder_ready("reports", config.reports)
+    models_ready(config)
     tracking_ready(config)
     before = production_name()
     with failures_announced(training_pipeline):

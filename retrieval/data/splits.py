@@ -37,7 +37,7 @@ def split_queries(dataset: Dataset, config: DataConfig, seed: int) -> Dataset:
         The dataset with the kept queries in their old order.
 
     Raises:
-        ValidationError: If no query is left to train on.
+        ValidationError: If no query is left to train on, or none to test with.
     """
     judged = [query for query in dataset.queries if query.source not in TRAINING_SOURCES]
     groups = _groups(judged, by_gold=not config.seen_golds)
@@ -50,6 +50,12 @@ def split_queries(dataset: Dataset, config: DataConfig, seed: int) -> Dataset:
         raise ValidationError(
             f"data: none of {len(dataset.queries)} questions is left to train on after the split;"
             " raise data.train_share, add questions, or allow shared articles with data.seen_golds: true"
+        )
+    if not any(query.split == TEST for query in splits.values()):
+        raise ValidationError(
+            f"data: none of {len(dataset.queries)} questions is left to test with after the split (data.train_share"
+            f" {config.train_share:g}, data.validation_share {config.validation_share:g}); lower one, add questions, or"
+            " give data.test_questions"
         )
     return replace(dataset, queries=tuple(splits[query.qid] for query in dataset.queries if query.qid in splits))
 

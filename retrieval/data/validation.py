@@ -54,20 +54,21 @@ class ValidationReport:
     warnings: tuple[str, ...]
 
 
-def validate_dataset(dataset: Dataset, source_name: str) -> ValidationReport:
+def validate_dataset(dataset: Dataset, source_name: str, corpus_name: str = "") -> ValidationReport:
     """Check every rule, then count.
 
     Args:
         dataset: At any stage after ingestion.
         source_name: Begins each error; a file or a source.
+        corpus_name: Begins those about articles, where they come from another file.
 
     Raises:
         ValidationError: If the corpus or the queries are empty; a cid or qid is empty or repeated; a body, question or
             list of golds is empty; a gold is not in the corpus; or an article has no passage where others do.
     """
     corpus, queries = dataset.corpus, dataset.queries
-    _check_articles(corpus.articles, source_name)
-    _check_passages(corpus, source_name)
+    _check_articles(corpus.articles, corpus_name or source_name)
+    _check_passages(corpus, corpus_name or source_name)
     _check_queries(queries, corpus, source_name)
     passages = Counter(passage.cid for passage in corpus.passages)
     article_lengths = [len(article.body.split()) for article in corpus.articles]

@@ -10,6 +10,8 @@ from steps.library_step import library_step
 
 
 @library_step
-def validate_data(dataset: Dataset, source_name: str) -> Annotated[ValidationReport, "validation_report"]:
-    """Check and count; errors begin with ``source_name``."""
-    return validate_dataset(dataset, source_name)
+def validate_data(
+    dataset: Dataset, source_name: str, corpus_name: str = ""
+) -> Annotated[ValidationReport, "validation_report"]:
+    """Check and count; errors begin with ``source_name``, those about articles with ``corpus_name`` if there is one."""
+    return validate_dataset(dataset, source_name, corpus_name)

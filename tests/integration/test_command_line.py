@@ -67,6 +67,23 @@ def test_a_bad_row_names_file_and_row_without_a_traceback(trained: Project) -> N
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("cross_encoder.layers=14", "error: cross_encoder.layers: got 14, but the bi-encoder has"),
+        ("reports=questions.csv/mine", "error: reports: nothing can be written into"),
+    ],
+)
+def test_what_a_training_would_fail_on_at_its_end_is_said_before_it_begins(
+    trained: Project, key: str, expected: str
+) -> None:
+    runs = trained.query("select count(*) from pipeline_run")
+    done = trained.train("--set", key, expect=2)
+    assert done.stderr.splitlines()[-1].startswith(expected)
+    assert "Traceback" not in done.stderr
+    assert trained.query("select count(*) from pipeline_run") == runs
+
+
 @pytest.mark.slow  # a training, killed and started again; unit tests prove the same bits
 def test_an_interrupted_training_goes_on_from_its_checkpoint(trained: Project) -> None:
     longer = ("--set", "bi_encoder.training.max_steps=400", "--set", "bi_encoder.training.epochs=50")

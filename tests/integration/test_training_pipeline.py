@@ -115,6 +115,18 @@ def test_a_changed_key_recomputes_only_what_reads_it(trained: Project) -> None:
     assert trained.recomputed() == {"split_queries", "validate_data"}
 
 
+def test_a_dataset_that_does_not_hold_together_is_refused_before_anything_is_trained(trained: Project) -> None:
+    rows = [f"{number},Điều {number} quy định về việc số {number} của người lao động." for number in range(40)]
+    (trained.folder / "hollow.csv").write_text("\n".join(["cid,text", *rows, "40,<br>"]) + "\n", encoding="utf-8")
+    asked = [f"q{number},Việc số {number} thế nào?,[{number}]" for number in range(40)]
+    (trained.folder / "asked.csv").write_text("\n".join(["qid,question,cid", *asked]) + "\n", encoding="utf-8")
+    files = ("--set", "data.corpus=hollow.csv", "--set", "data.questions=asked.csv")
+    done = trained.train("--set", "data.source=csv", *files, expect=1)
+    assert "hollow.csv: article 41 (cid 40) has an empty text after cleaning" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {"train_bi_encoder", "embed_corpus_untouched"}.isdisjoint(trained.steps())
+
+
 def test_evaluation_writes_reports_and_runs_100_deep(trained: Project) -> None:
     (trained.folder / "asked.csv").write_text(QUESTIONS, encoding="utf-8")
     arguments = ("--set", "evaluation.questions=asked.csv", "--set", "evaluation.output=scored")

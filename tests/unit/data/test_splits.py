@@ -40,10 +40,11 @@ def assert_nothing_leaks(dataset: Dataset, by_gold: bool = True) -> None:
 QUERIES = st.lists(
     st.tuples(
         st.sampled_from(TEXTS) | st.integers(0, 60).map("câu {}".format),
-        st.lists(st.integers(0, 60).map(str), min_size=1, max_size=3, unique=True),
+        st.lists(st.integers(0, 200).map(str), min_size=1, max_size=3, unique=True),
         st.sampled_from(["title", "natural", "csv", "question", "clause", "path", "template"]),
         st.sampled_from(["", "", "", "", "test"]),
     ),
+    min_size=20,  # fewer leave nothing to train on or nothing to test with
     max_size=80,
 ).map(
     lambda rows: [
@@ -125,6 +126,18 @@ def test_a_test_file_of_its_own_is_the_test_split_and_training_doubles_are_dropp
 def test_nothing_left_to_train_on_is_an_error():
     with pytest.raises(ValidationError, match=r"none of 1 questions is left to train on .*data\.train_share"):
         split_queries(dataset_of([Query("n", "câu", ("1",), source="natural")]), CONFIG, 1)
+
+
+@pytest.mark.parametrize(("train", "validation"), [(1.0, 0.0), (0.8, 0.2)])
+def test_nothing_left_to_test_with_is_an_error(train, validation):
+    queries = [Query(str(n), f"câu {n}", (str(n),)) for n in range(40)]
+    shares = DataConfig(train_share=train, validation_share=validation)
+
+    with pytest.raises(ValidationError, match=rf"none of 40 .* to test with .*train_share {train:g}.*test_questions"):
+        split_queries(dataset_of(queries), shares, 1)
+
+    tests = [Query("t", "khác", ("99",), split="test")]
+    assert len(split_queries(dataset_of([*queries, *tests]), shares, 1).select("test")) == 1
 
 
 @pytest.fixture(scope="module")

@@ -68,3 +68,12 @@ def test_an_article_of_100_000_characters_is_a_warning():
 def test_a_dataset_that_does_not_hold_together_is_refused(dataset, message):
     with pytest.raises(ValidationError, match=rf"^luật\.csv: .*{message}"):
         validate_dataset(dataset, "luật.csv")
+
+
+def test_errors_about_articles_name_the_corpus_file_and_those_about_questions_the_other():
+    hollow = Dataset(Corpus((*ARTICLES, Article("4", "x", " ")), ()), QUERIES)
+
+    with pytest.raises(ValidationError, match=r"^luật\.csv: article 4"):
+        validate_dataset(hollow, "hỏi.csv", "luật.csv")
+    with pytest.raises(ValidationError, match=r"^hỏi\.csv: question q lists no gold"):
+        validate_dataset(replace(GOOD, queries=(Query("q", "x"),)), "hỏi.csv", "luật.csv")

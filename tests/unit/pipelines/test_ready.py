@@ -1,0 +1,34 @@
+"""A folder for results is tried before a pipeline starts, and a report that cannot be copied out is said in a line."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pipelines.ready import folder_ready
+from pipelines.results import export_report
+from retrieval.errors import ArtifactError, ConfigError
+
+
+def test_a_folder_is_made_and_left_empty(tmp_path):
+    folder_ready("reports", tmp_path / "deep" / "er")
+
+    assert list((tmp_path / "deep" / "er").iterdir()) == []
+
+
+def test_a_file_in_the_way_and_a_place_that_takes_no_files_are_named_with_their_key(tmp_path):
+    (tmp_path / "taken").write_text("x", encoding="utf-8")
+    for folder in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(ConfigError, match=rf"^reports: nothing can be written into {folder} .*--set reports="):
+            folder_ready("reports", folder)
+    with pytest.raises(ConfigError, match=r"^evaluation\.output: nothing can be written into /proc/none"):
+        folder_ready("evaluation.output", Path("/proc/none"))
+
+
+def test_a_report_that_cannot_be_copied_says_where_to(tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "report.html").write_text("x", encoding="utf-8")
+    (tmp_path / "taken").write_text("x", encoding="utf-8")
+
+    with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken/mine: the report could not be copied there"):
+        export_report(SimpleNamespace(folder=tmp_path / "report"), tmp_path / "taken" / "mine")

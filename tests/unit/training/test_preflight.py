@@ -1,0 +1,47 @@
+"""Settings that do not fit their models are refused by loading them, and the models are left as they were."""
+
+import pytest
+import torch
+
+from retrieval.config import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
+from retrieval.errors import ConfigError, ModelError, TrainingError
+from retrieval.runtime import Runtime
+from retrieval.training.preflight import check_models
+
+FLOAT, HALF = (Runtime(torch.device("cpu"), kind, 1) for kind in (torch.float32, torch.bfloat16))
+BI, CROSS = BiEncoderConfig(layers=2), CrossEncoderConfig(layers=2)
+
+
+def frozen(layers: int, fast: int = 0) -> TrainingConfig:
+    return TrainingConfig(freeze_layers=layers, fast_freeze_layers=fast)
+
+
+def apart(layers: int) -> CrossEncoderConfig:
+    return CrossEncoderConfig(separate_frozen_layers=True, training=frozen(layers))
+
+
+@pytest.mark.parametrize(
+    ("bi", "cross", "kind", "message"),
+    [
+        ({"layers": 40}, CROSS, ConfigError, r"layers: got 40, but .* has 12"),
+        ({"base": "bundled:large"}, CROSS, ConfigError, "bundled:large: no such bundled model"),
+        ({"max_passage_tokens": 9000}, CROSS, ModelError, "9000 are configured; lower bi_encoder"),
+        ({}, CrossEncoderConfig(layers=3), ConfigError, r"cross_encoder\.layers: got 3, but the bi-encoder has 2"),
+        ({}, CrossEncoderConfig(base="bundled:large"), ConfigError, "bundled:large: no such bundled model"),
+        ({}, apart(2), ConfigError, r"cross_encoder\.training\.freeze_layers: got 2, but the base has 2 layers"),
+        ({"training": frozen(3)}, CROSS, TrainingError, r"bi_encoder: training\.freeze_layers is 3 .* has 2 layers"),
+        ({"training": frozen(2)}, CROSS, TrainingError, "bi_encoder: every weight is frozen"),
+        ({}, CrossEncoderConfig(training=frozen(3)), TrainingError, r"cross_encoder: training\.freeze_layers is 3"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_its_name(bi, cross, kind, message):
+    with pytest.raises(kind, match=message):
+        check_models(BI.model_copy(update=bi), cross, FLOAT)
+
+
+def test_what_fits_passes_and_fast_keys_count_only_where_the_arithmetic_is_fast():
+    settings = BI.model_copy(update={"training": frozen(1, fast=3)})
+
+    check_models(settings, CROSS, FLOAT)
+    with pytest.raises(TrainingError, match=r"bi_encoder: .*is 3"):
+        check_models(settings, CROSS, HALF)
