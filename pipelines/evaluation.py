@@ -56,7 +56,7 @@ def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline and put its report and runs into the output folder.
 
     Raises:
-        ConfigError: If there is no question file or no such version.
+        ConfigError: If there is no question file or no such version, or the output folder cannot be written.
     """
     evaluation = config.evaluation
     if evaluation.questions is None:
