@@ -17,6 +17,7 @@ from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.assessment import JudgedRuns
 from retrieval.config import Config
 from retrieval.errors import ConfigError
+from retrieval.evaluation.reports import Report
 from retrieval.evaluation.summary import HEADLINE_CUTOFFS, summary_table
 from retrieval.fingerprints import files_fingerprint
 from steps.evaluation.index_corpus import index_corpus
@@ -66,14 +67,15 @@ def run(config: Config, cache: bool) -> Outcome:
     version = find_version(evaluation.model)
     artifact = artifact_of(version, "retriever")
     response = launched(evaluation_pipeline, config, cache, str(artifact.id), version.name)
-    page = export_report(load_output(response, "score_questions", "evaluation_report"), evaluation.output)
+    report: Report = load_output(response, "score_questions", "evaluation_report")
+    page = export_report(report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")
     evaluations = list(found.evaluations(sorted({*evaluation.cutoffs, *HEADLINE_CUTOFFS})).values())
-    runs = ", ".join(f"run.{run.name}.trec" for run in found.runs)
+    runs = ", ".join(sorted(path.name for path in report.folder.glob("*.trec")))
     lines = [
         f"legal-retriever {version.name} on {evaluation.questions}",
         summary_table(evaluations, evaluation.bootstrap_samples, config.seed),
-        f"Report {page}; {runs} beside it",
+        f"Report {page}; {runs or 'no TREC file'} beside it",
         *untold(),
     ]
     return Outcome(lines)

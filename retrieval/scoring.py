@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from retrieval.assessment import JudgedRuns
@@ -12,14 +14,18 @@ from retrieval.data.cleaning import clean_dataset
 from retrieval.data.passages import cut_passages
 from retrieval.data.segmentation import segment_dataset
 from retrieval.data.soict import Duplicates, read_corpus, read_questions
+from retrieval.errors import EvaluationError
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.evaluation.reranking import evaluate_reranking
-from retrieval.evaluation.trec import write_trec
+from retrieval.evaluation.trec import write_qrels, write_trec
 from retrieval.records import Corpus, Dataset, qrels_of
 from retrieval.search.embedding import embed_corpus
 from retrieval.search.retriever import Retriever
 
 TREC_DEPTH = 100
+QRELS = "qrels.trec"
+
+_logger = logging.getLogger(__name__)
 
 
 def index_corpus_file(
@@ -70,7 +76,9 @@ def search_question_file(retriever: Retriever, path: Path, duplicates: Duplicate
 def report_runs(
     folder: Path, found: JudgedRuns, corpus: Corpus, config: EvaluationConfig, facts: Mapping[str, str], seed: int
 ) -> Report:
-    """Write the report and, beside it, each run in TREC form.
+    """Write the report and then, beside it, each run and the judgements in TREC form.
+
+    A TREC file that cannot be written is told in the log: the report, which took the scoring, is worth more.
 
     Args:
         folder: Made where missing.
@@ -84,7 +92,17 @@ def report_runs(
     reranking = None
     if "reranked" in runs:
         reranking = evaluate_reranking(runs["hybrid"], runs["reranked"], qrels_of(found.queries))
-    for run in found.runs:
-        write_trec(run, folder / f"run.{run.name}.trec", TREC_DEPTH)
     extra = Extra(reranking=reranking, facts=facts, seed=seed)
-    return write_report(folder, "Retriever", found.runs, found.queries, corpus, config, extra)
+    report = write_report(folder, "Retriever", found.runs, found.queries, corpus, config, extra)
+    _write_trec_files(folder, found)
+    return report
+
+
+def _write_trec_files(folder: Path, found: JudgedRuns) -> None:
+    writers = {f"run.{run.name}.trec": partial(write_trec, run, depth=TREC_DEPTH) for run in found.runs}
+    writers[QRELS] = partial(write_qrels, qrels_of(found.queries))
+    for name, write in writers.items():
+        try:
+            write(path=folder / name)
+        except (EvaluationError, OSError) as error:
+            _logger.warning("%s: not written (%s); the report beside it is whole", folder / name, error)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from retrieval.data.articles import clause_offsets
+from retrieval.data.identifiers import fault_of, near_id, shown
 from retrieval.errors import SourceError, ValidationError
 from retrieval.records import Article, Query
 
@@ -38,12 +39,12 @@ def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
 
     Raises:
         SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
-        ValidationError: If a row is empty or repeats a cid, or there are no rows.
+        ValidationError: If a row is empty, repeats a cid or has one that is unfit, or there are no rows.
     """
     articles = []
     first_rows = _FirstRows(path, "cid", duplicates)
     for row, (cid, text) in _rows(path, CORPUS_COLUMNS):
-        _require(path, row, "cid", cid)
+        _require_id(path, row, "cid", cid)
         if first_rows.skips(row, cid):
             continue
         _require(path, row, f"text (cid {cid})", text)
@@ -65,13 +66,13 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
 
     Raises:
         SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
-        ValidationError: If a row is empty, repeats a qid, has a cid cell that is not a list or a gold that is not
-            known, or there are no rows.
+        ValidationError: If a row is empty, repeats a qid or has one that is unfit, has a cid cell that is not a list
+            or a gold that is not known, or there are no rows.
     """
     queries = []
     first_rows = _FirstRows(path, "qid", duplicates)
     for row, (qid, question, cell) in _rows(path, QUESTION_COLUMNS):
-        _require(path, row, "qid", qid)
+        _require_id(path, row, "qid", qid)
         if first_rows.skips(row, qid):
             continue
         _require(path, row, f"question (qid {qid})", question)
@@ -120,11 +121,17 @@ def _require(path: Path, row: int, what: str, value: str) -> None:
         raise ValidationError(f"{path}: row {row} has an empty {what}; fill it in or remove the row")
 
 
+def _require_id(path: Path, row: int, column: str, identifier: str) -> None:
+    _require(path, row, column, identifier)
+    if fault := fault_of(identifier):
+        raise ValidationError(f"{path}: row {row}: {column} {shown(identifier)} {fault}; give it another {column}")
+
+
 def _require_known(path: Path, row: int, qid: str, cids: Sequence[str], known: Container[str]) -> None:
     for cid in cids:
         if cid not in known:
             raise ValidationError(
-                f"{path}: row {row} (qid {qid}): gold cid {cid} is not in the corpus; correct it or add the article"
+                f"{path}: row {row} (qid {qid}): gold cid {shown(cid)} is not in the corpus; {near_id(cid, known)}"
             )
 
 

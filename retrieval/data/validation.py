@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retrieval.data.cleaning import text_key
+from retrieval.data.identifiers import fault_of, near_id, shown
 from retrieval.errors import ValidationError
 from retrieval.records import Article, Corpus, Dataset, Query
 
@@ -103,6 +103,10 @@ def _check_articles(articles: Sequence[Article], source_name: str) -> None:
     for number, article in enumerate(articles, start=1):
         if not article.cid:
             raise ValidationError(f"{source_name}: article {number} has an empty cid; give it one")
+        if fault := fault_of(article.cid):
+            raise ValidationError(
+                f"{source_name}: article {number}: cid {shown(article.cid)} {fault}; give it another cid"
+            )
         first = first_seen.setdefault(article.cid, number)
         if first != number:
             raise ValidationError(
@@ -137,18 +141,17 @@ def _check_queries(queries: Sequence[Query], corpus: Corpus, source_name: str) -
                 f"{where} {'is repeated' if query.qid else 'has an empty qid'}; give each its own qid"
             )
         seen.add(query.qid)
+        if fault := fault_of(query.qid):
+            raise ValidationError(f"{source_name}: question {shown(query.qid)}: its qid {fault}; give it another")
         if not query.text.strip():
             raise ValidationError(f"{where} is an empty question after cleaning; remove it or fill it in")
         if not query.cids:
             raise ValidationError(f"{where} lists no gold article; name one or remove it")
         for cid in query.cids:
             if cid not in corpus.row_of:
-                raise ValidationError(f"{where}: gold cid {cid} is not in the corpus; {_advice(cid, corpus.cids)}")
-
-
-def _advice(cid: str, cids: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(cid, cids[:20_000], n=1)
-    return f"did you mean {nearest[0]}?" if nearest else "correct it or add the article"
+                raise ValidationError(
+                    f"{where}: gold cid {shown(cid)} is not in the corpus; {near_id(cid, corpus.cids)}"
+                )
 
 
 def _repeats(keys: Iterable[object]) -> int:

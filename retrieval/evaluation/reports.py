@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,15 +123,16 @@ def write_report(
         by_source=_by_source(rows, asked),
         evaluations=rows,
         cases=failed_cases(main, judged[main.name], asked, corpus, config.failed_cases),
-        pictures=_pictures(main, judged, extra),
+        pictures={},
         reranking=extra.reranking,
         decision=extra.decision,
         facts=extra.facts,
     )
-    metrics, html = _metrics(content), render_page(content)
+    metrics = _metrics(content)
     _write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     _write_csv(folder / "predictions.csv", PREDICTION_COLUMNS, prediction_rows(main, asked, corpus))
     _write_csv(folder / "failed_cases.csv", CASE_COLUMNS, case_rows(content.cases))
+    html = render_page(replace(content, pictures=_pictures(main, judged, extra)))  # last: the figures are on disk now
     _write_text(folder / "report.html", html)
     return Report(folder, title, evaluations, metrics, html)
 

@@ -1,9 +1,16 @@
-"""Runs in TREC form, `qid Q0 cid rank score tag`, so that anyone's tool can judge them."""
+"""Runs and judgements in TREC form, `qid Q0 cid rank score tag` and `qid 0 cid 1`, for anyone's tool to judge with.
+
+White space ends a column, so where an id or a tag holds some it is written as in addresses: `45/2019/QH14 Điều 113`
+as `45/2019/QH14%20Điều%20113`, and `%` itself as `%25`. Runs and judgements written here agree, and `read_trec` gives
+back the ids as they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +43,34 @@ def strictly_decreasing(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def _check_words(words: Sequence[str], what: str) -> None:
-    for word in words:
-        if not word or any(character.isspace() for character in word):
-            raise EvaluationError(f"trec: {what} {word!r} is empty or holds a space; rename it to one word")
+def escaped(word: str) -> str:
+    """An id or tag as one column: white space, control characters and ``%`` become ``%XX`` of their UTF-8 bytes."""
+    if word.isalnum():
+        return word
+    return "".join(quote(one, safe="") if _ends_a_column(one) or one == "%" else one for one in word)
+
+
+def unescaped(word: str) -> str:
+    """The id or tag of a column; one of another tool that is not escaped like this stays as it is."""
+    try:
+        return unquote(word, errors="strict") if "%" in word else word
+    except UnicodeDecodeError:
+        return word
+
+
+def _ends_a_column(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in {"Cc", "Zl", "Zp"}
+
+
+def _words(words: Sequence[str], what: str) -> list[str]:
+    """Ids or tags as columns.
+
+    Raises:
+        EvaluationError: If one is empty, so that it would be no column.
+    """
+    if not all(words):
+        raise EvaluationError(f"trec: {what} '' is empty; give it a name")
+    return [escaped(word) for word in words]
 
 
 def write_trec(run: Run, path: Path, depth: int = 100) -> None:
@@ -51,24 +82,39 @@ def write_trec(run: Run, path: Path, depth: int = 100) -> None:
         depth: Hits a query, at most.
 
     Raises:
-        EvaluationError: If the run is malformed, a score is not finite, or the tag or an id is not one word.
+        EvaluationError: If the run is malformed, a score is not finite, or the tag or an id is empty.
     """
     check_run(run)
-    _check_words([run.name], "tag")
-    _check_words(run.qids, "query id")
+    (tag,), qids = _words([run.name], "tag"), _words(run.qids, "query id")
     rows = run.rows[:, :depth]
     hit = rows >= 0
-    _check_words([run.cids[row] for row in np.unique(rows[hit])], "article id")
+    used = np.unique(rows[hit]).tolist()
+    cids = dict(zip(used, _words([run.cids[row] for row in used], "article id"), strict=True))
     scores = run.scores[:, :depth]
     if not np.isfinite(scores[hit]).all():
         raise EvaluationError(f"trec: run {run.name} holds an infinite score; write only finite ones")
     scores = strictly_decreasing(np.where(hit, scores, np.float32(0.0)))
     with write_file(path) as staging, staging.open("w", encoding="utf-8", newline="\n") as stream:
-        for qid, row, row_scores in zip(run.qids, rows.tolist(), scores, strict=True):
+        for qid, row, row_scores in zip(qids, rows.tolist(), scores, strict=True):
             found = ((rank, index) for rank, index in enumerate(row, start=1) if index >= 0)
             stream.writelines(
-                f"{qid} Q0 {run.cids[index]} {rank} {row_scores[rank - 1]:.9g} {run.name}\n" for rank, index in found
+                f"{qid} Q0 {cids[index]} {rank} {row_scores[rank - 1]:.9g} {tag}\n" for rank, index in found
             )
+
+
+def write_qrels(qrels: Mapping[str, Collection[str]], path: Path) -> None:
+    """Write judgements as `qid 0 cid 1`, whole or not at all.
+
+    Args:
+        qrels: Relevant article ids of each query id.
+        path: File to write; an older one is replaced.
+
+    Raises:
+        EvaluationError: If an id is empty.
+    """
+    with write_file(path) as staging, staging.open("w", encoding="utf-8", newline="\n") as stream:
+        for qid, word in zip(qrels, _words(list(qrels), "query id"), strict=True):
+            stream.writelines(f"{word} 0 {cid} 1\n" for cid in _words(sorted(qrels[qid]), "article id"))
 
 
 def _parse(path: Path) -> tuple[dict[str, dict[str, float]], str]:
@@ -81,7 +127,7 @@ def _parse(path: Path) -> tuple[dict[str, dict[str, float]], str]:
                 continue
             if len(words) != _COLUMNS:
                 raise EvaluationError(f"{path}: row {number} has {len(words)} columns; give qid Q0 cid rank score tag")
-            qid, _, cid, _, score, tag = words
+            qid, _, cid, _, score, tag = map(unescaped, words)
             if cid in hits.setdefault(qid, {}):
                 raise EvaluationError(f"{path}: row {number} repeats article {cid} for query {qid}; keep one")
             try:

@@ -199,6 +199,35 @@ def test_a_wrong_corpus_row_is_named(write, row, message):
         read_corpus(write(f"cid,text\n{row}\n"), "error")
 
 
+@pytest.mark.parametrize(
+    ("cid", "message"),
+    [
+        ("a\tb", r"row 2: cid 'a\\tb' holds a control character \(U\+0009, character 2\); give it another cid"),
+        ('"a\nb"', r"row 2: cid 'a\\nb' holds a control character \(U\+000A"),
+        ("a\x00b", r"row 2: cid 'a\\x00b' holds a control character \(U\+0000"),
+        ("\u00a0", "row 2 has an empty cid"),
+        ("x" * 501, "row 2: cid x+… has 501 characters, more than 500, as a text in the wrong column has"),
+    ],
+)
+def test_an_id_that_no_report_can_hold_is_refused_with_its_row(write, cid, message):
+    with pytest.raises(ValidationError, match=rf"file\.csv: {message}"):
+        read_corpus(write(f"cid,text\n{cid},a\n"), "error")
+    with pytest.raises(ValidationError, match=rf"file\.csv: {message.replace('cid', 'qid')}"):
+        read_questions(write(f"qid,question,cid\n{cid},a,[1]\n"), "error")
+
+
+def test_ids_with_spaces_and_signs_are_taken_as_they_are(write):
+    ids = ["Luật số 1", "45/2019/QH14 Điều 113", "#1", "50%", "a\u00a0b", "1.0"]
+    corpus = read_corpus(write("cid,text\n" + "".join(f"{one},x\n" for one in ids)), "error")
+
+    assert [article.cid for article in corpus] == ids
+
+
+def test_a_gold_written_in_another_way_than_in_the_corpus_is_told_with_both(write):
+    with pytest.raises(ValidationError, match=r"gold cid 7 is not in the corpus; the corpus writes it '7\.0'"):
+        read_questions(write("qid,question,cid\nq,a,[7]\n"), "error", known={"7.0"})
+
+
 def test_an_empty_corpus_is_an_error(write):
     with pytest.raises(ValidationError, match=r"file\.csv: an empty corpus, it has a header and no rows"):
         read_corpus(write("cid,text\n"), "error")
