@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,11 @@ def _write_trec_files(folder: Path, found: JudgedRuns) -> None:
     writers = {f"run.{run.name}.trec": partial(write_trec, run, depth=TREC_DEPTH) for run in found.runs}
     writers[QRELS] = partial(write_qrels, qrels_of(found.queries))
     for name, write in writers.items():
-        try:
-            write(path=folder / name)
-        except (EvaluationError, OSError) as error:
-            _logger.warning("%s: not written (%s); the report beside it is whole", folder / name, error)
+        _write_or_tell(folder / name, write)
+
+
+def _write_or_tell(path: Path, write: Callable[..., None]) -> None:
+    try:
+        write(path=path)
+    except (EvaluationError, OSError) as error:
+        _logger.warning("%s: not written (%s); the report beside it is whole", path, error)

@@ -21,13 +21,14 @@ from retrieval.s3.client import (
     settings_from_environment,
 )
 
+S3_FLAVOR = "s3"
 S3_STORE = "s3_store"
 """Name of the artifact store that the stack `s3` registers."""
 
 
 def s3_of(store: BaseArtifactStore) -> S3 | None:
     """A client with the address and credentials of an S3 artifact store; None for a store of another kind."""
-    if store.flavor != "s3":
+    if store.flavor != S3_FLAVOR:
         return None
     key, secret, token, region = store.get_credentials()  # type: ignore[attr-defined]
     options = dict(store.config.client_kwargs or {})  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from zenml.enums import StackComponentType
 from retrieval.errors import ConfigError
 
 FOLDER = Path(__file__).resolve().parent
-_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-((?:[^{}]|\$\{[^{}]*\})*))?\}")
 
 
 class _Part(BaseModel):
@@ -93,10 +93,13 @@ def read_stack(name: str) -> StackDeclaration:
 
 
 def filled_in(value: Any, environment: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - any YAML value
-    """A value with ``${NAME}`` and ``${NAME:-default}`` replaced; what ends up empty is dropped from mappings."""
+    """A value with ``${NAME}`` and ``${NAME:-default}`` replaced; what ends up empty is dropped from mappings.
+
+    A default may hold another variable, ``${NAME:-${OTHER:-default}}``.
+    """
     there = os.environ if environment is None else environment
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda found: there.get(found[1]) or found[2] or "", value)
+        return _VARIABLE.sub(lambda found: there.get(found[1]) or str(filled_in(found[2] or "", there)), value)
     if isinstance(value, dict):
         filled = {key: filled_in(one, there) for key, one in value.items()}
         return {key: one for key, one in filled.items() if one not in ("", {})}

@@ -9,6 +9,8 @@ from zenml.enums import StackComponentType
 from zenml.models import ComponentResponse, StackResponse
 
 from retrieval.errors import ConfigError
+from retrieval.s3.checksums import checksum_options, chosen_checksums
+from stacks.connection import S3_FLAVOR
 from stacks.declarations import ComponentDeclaration, SecretDeclaration, StackDeclaration, filled_in
 
 
@@ -40,7 +42,7 @@ def _component(kind: StackComponentType, declaration: ComponentDeclaration) -> C
         return client.get_stack_component(kind, declaration.use, allow_name_prefix_match=False)
     if declaration.secret is not None:
         _secret(declaration.secret)
-    wanted: dict[str, Any] = filled_in(declaration.configuration)
+    wanted = _suited(declaration.flavor, filled_in(declaration.configuration))
     found = client.list_stack_components(name=declaration.name, type=kind).items
     if not found:
         return client.create_stack_component(declaration.name, declaration.flavor, kind, wanted)
@@ -54,6 +56,15 @@ def _component(kind: StackComponentType, declaration: ComponentDeclaration) -> C
     if all(held.get(key) == value for key, value in wanted.items()):
         return component
     return client.update_stack_component(component.id, kind, configuration=wanted)
+
+
+def _suited(flavor: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with the checksums an S3 store at this address takes, for pods without this environment."""
+    if flavor != S3_FLAVOR:
+        return wanted
+    endpoint = wanted.get("client_kwargs", {}).get("endpoint_url")
+    options = {**checksum_options(endpoint), **chosen_checksums()}
+    return {**wanted, "config_kwargs": {**wanted.get("config_kwargs", {}), **options}} if options else wanted
 
 
 def _secret(declaration: SecretDeclaration) -> None:

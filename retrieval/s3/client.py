@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from retrieval.errors import ConfigError, StorageError
 from retrieval.extras import need
+from retrieval.s3.checksums import WHEN_REQUIRED, checksum_options
+from retrieval.s3.remedies import Failure, explanation, may_pass
 
 PATIENCE_VARIABLE = "S3_PATIENCE_SECONDS"
 DEFAULT_REGION = "us-east-1"
 _CONNECTIONS = 16
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
-_REFUSED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "ExpiredToken", "InvalidToken")
-_PASSING = ("SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "429")
 Result = TypeVar("Result")
 
 
@@ -111,7 +111,7 @@ class S3:
             try:
                 return action()
             except (botocore.BotoCoreError, botocore.ClientError, urllib3.exceptions.HTTPError) as error:
-                if not _passing(error) or time.monotonic() + pause > deadline:
+                if not may_pass(error) or time.monotonic() + pause > deadline:
                     waited = f" after {self.settings.patience_seconds:g} s of retries"
                     raise self.explained(uri, error, waited) from error
             time.sleep(pause)
@@ -125,27 +125,9 @@ class S3:
             error: Of the request.
             waited: How long the server was waited for, if it was.
         """
-        where, bucket = self.settings.endpoint_url or "AWS", split_uri(uri)[0]
-        code = code_of(error)
-        if code in _REFUSED:
-            reason = f"{where} refuses the credentials ({code}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            return StorageError(f"{uri}: {reason}, then run `python -m stacks.register s3`", code)
-        if code == "NoSuchBucket":
-            make = "make it with `python -m stacks.register s3 --create-bucket`, or correct S3_BUCKET"
-            return StorageError(f"{uri}: {where} has no bucket {bucket}; {make}", code)
-        if code in {"NoSuchKey", "404"}:
-            return StorageError(f"{uri}: no such object at {where}; it was never written, or was removed", code)
-        if code and not _passing(error):
-            detail = error.response.get("Error", {}).get("Message", "")  # type: ignore[attr-defined]
-            return StorageError(f"{uri}: {where} refuses the request: {code}: {detail}", code)
-        if code:
-            return StorageError(
-                f"{uri}: {where} answers {code}{waited}; see the server's log (is its disk full?)", code, away=True
-            )
-        name = type(error).__name__
-        return StorageError(
-            f"{uri}: {where} cannot be reached{waited} ({name}); start it, then run again", name, away=True
-        )
+        where, config = self.settings.endpoint_url or "AWS", getattr(getattr(self.client, "meta", None), "config", None)
+        plain = getattr(config, "request_checksum_calculation", "") == WHEN_REQUIRED
+        return explanation(uri, Failure(where, split_uri(uri)[0], error, waited, plain))
 
 
 def connect(settings: S3Settings) -> S3:
@@ -160,6 +142,18 @@ def connect(settings: S3Settings) -> S3:
 @lru_cache(maxsize=8)
 def _client(settings: S3Settings) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
     need("s3", "S3")
+    import botocore.exceptions as botocore
+
+    try:
+        client = _made(settings, settings.endpoint_url)
+        if settings.endpoint_url is None and (found := checksum_options(client.meta.endpoint_url)):
+            client = _made(settings, None, found)  # the endpoint stands in a profile
+    except (ValueError, botocore.BotoCoreError) as error:
+        raise ConfigError(f"S3: no client can be made ({error}); {_client_remedy(settings, error)}") from error
+    return client
+
+
+def _made(settings: S3Settings, endpoint_url: str | None, checksums: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
     import boto3
     from botocore.config import Config
 
@@ -168,10 +162,11 @@ def _client(settings: S3Settings) -> Any:  # noqa: ANN401 - boto3 makes its clas
         connect_timeout=5,
         read_timeout=60,
         max_pool_connections=_CONNECTIONS,
+        **(checksum_options(endpoint_url) if checksums is None else checksums),
     )
     return boto3.client(
         "s3",
-        endpoint_url=settings.endpoint_url,
+        endpoint_url=endpoint_url,
         region_name=settings.region,
         aws_access_key_id=settings.access_key,
         aws_secret_access_key=settings.secret_key,
@@ -180,23 +175,16 @@ def _client(settings: S3Settings) -> Any:  # noqa: ANN401 - boto3 makes its clas
     )
 
 
+def _client_remedy(settings: S3Settings, error: Exception) -> str:
+    if type(error).__name__ == "ProfileNotFound":
+        return "correct AWS_PROFILE, or unset it"
+    if settings.endpoint_url and "://" not in settings.endpoint_url:
+        return f"AWS_ENDPOINT_URL is {settings.endpoint_url}; it begins with http:// or https://"
+    if settings.secret_key is None or settings.access_key is None:
+        return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both"
+    return "correct AWS_ENDPOINT_URL, AWS_REGION or ~/.aws/config"
+
+
 def of_client(error: BaseException) -> bool:
     """Whether an error is one of an S3 client, whether or not one is installed."""
     return type(error).__module__.partition(".")[0] == "botocore"
-
-
-def code_of(error: Exception) -> str:
-    """S3's code of an error; empty where the server gave none."""
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def _passing(error: Exception) -> bool:
-    """Whether the same request may go well later: the server is away or overloaded, not unwilling."""
-    import botocore.exceptions as botocore
-
-    response = getattr(error, "response", None)
-    if isinstance(error, botocore.ClientError) and isinstance(response, dict):
-        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        return status >= 500 or code_of(error) in _PASSING
-    return not isinstance(error, botocore.NoCredentialsError | botocore.ParamValidationError)

@@ -17,7 +17,6 @@ from retrieval.s3.objects import (
     copy_object,
     get_bytes,
     get_file,
-    missing_means,
     put_bytes,
     put_file,
     put_memory,
@@ -82,13 +81,35 @@ def read_manifest(s3: S3, uri: str) -> tuple[bytes, dict[str, str]]:
     Raises:
         ArtifactError: If there is none: the folder is missing or its writing was cut short.
     """
-    missing = f"{uri}: no {MANIFEST}; the folder is missing or its writing was cut short, so write it again"
-    with missing_means(missing):
+    try:
         content = get_bytes(s3, f"{uri}/{MANIFEST}")
+    except StorageError as error:
+        if error.code != "NoSuchKey":
+            raise
+        raise ArtifactError(f"{uri}: {_without_manifest(s3, uri)}") from error
     try:
         return content, dict(json.loads(content)["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{uri}/{MANIFEST}: not a manifest ({error}); write the folder again") from error
+        if content.lstrip()[:1] == b"<":
+            what = "not a manifest but a web page; check AWS_ENDPOINT_URL: the API's port, and no proxy before it"
+            raise ArtifactError(f"{uri}/{MANIFEST}: {what}") from error
+        raise ArtifactError(
+            f"{uri}/{MANIFEST}: not a manifest of this project ({error}); name a folder that it wrote, such as a bundle"
+            " of `python -m deployment.bundle --to`"
+        ) from error
+
+
+def _without_manifest(s3: S3, uri: str) -> str:
+    """What is below an address that has no manifest, and what to do about it."""
+    there = sorted(sizes_below(s3, uri))
+    if not there:
+        return "nothing is there; correct the address, or write it with `python -m deployment.bundle --to` it"
+    inner = sorted({name.rpartition("/")[0] for name in there if name.endswith(f"/{MANIFEST}")}, key=len)
+    if inner:
+        mend = f"name a folder that is whole, such as {uri}/{inner[0]}"
+    else:
+        mend = "it is none of this project, or its writing was cut short: write it anew, or correct the address"
+    return f"has no {MANIFEST}, only {', '.join(there[:3])}{' ...' if len(there) > 3 else ''}; {mend}"
 
 
 def download_folder(s3: S3, uri: str, folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.s3.client import S3, split_uri
+from retrieval.s3.remedies import LACKING
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +25,8 @@ Read = Callable[[int, int], bytes]
 PART_BYTES = 8 << 20
 """Size of a part or range; S3 asks for at least 5 MiB and at most 10,000 parts of one object."""
 _MOST_PARTS = 10_000
+_MOST_AT_ONCE_BYTES = 5 << 30
+"""What S3 takes in one request, for stores that take no parts; such an object lies in memory while it is sent."""
 _THREADS = 8
 _AHEAD = _THREADS + 2
 """Parts that are on their way or wait to be written, at most."""
@@ -147,14 +150,30 @@ def sizes_below(s3: S3, uri: str) -> dict[str, int]:
                 found[name] = int(entry["Size"])
         if not listed.get("IsTruncated"):
             return found
-        token = {"ContinuationToken": listed["NextContinuationToken"]}
+        token = {"ContinuationToken": _next_page(listed, uri)}
+
+
+def _next_page(listed: Mapping[str, Any], uri: str) -> str:
+    if "NextContinuationToken" not in listed:  # it answered as the first form of the request is answered
+        raise StorageError(
+            f"{uri}: the store does not know ListObjectsV2, so longer lists end early; update the store, or take one"
+            " that knows it",
+            "NotImplemented",
+        )
+    return str(listed["NextContinuationToken"])
 
 
 def copy_object(s3: S3, source: str, target: str) -> None:
-    """Copy inside the store, without the bytes passing through here."""
+    """Copy inside the store, without the bytes passing through here; whole where it cannot copy in parts."""
     from_bucket, from_key = split_uri(source)
     bucket, key = split_uri(target)
-    s3.patiently(source, lambda: s3.client.copy({"Bucket": from_bucket, "Key": from_key}, bucket, key))
+    origin = {"Bucket": from_bucket, "Key": from_key}
+    try:
+        s3.patiently(source, lambda: s3.client.copy(origin, bucket, key))
+    except StorageError as error:
+        if error.code not in LACKING:
+            raise
+        s3.patiently(source, lambda: s3.client.copy_object(CopySource=origin, Bucket=bucket, Key=key))
 
 
 def _put(s3: S3, read: Read, size: int, uri: str) -> None:
@@ -164,9 +183,12 @@ def _put(s3: S3, read: Read, size: int, uri: str) -> None:
     try:
         _put_parts(s3, read, size, uri)
     except StorageError as error:
-        if error.code not in _LOST:
+        if error.code in _LOST:
+            _put_parts(s3, read, size, uri)
+        elif error.code in LACKING and size <= _MOST_AT_ONCE_BYTES:
+            put_bytes(s3, read(0, size), uri)
+        else:
             raise
-        _put_parts(s3, read, size, uri)
 
 
 def _cut(buffers: Sequence[Buffer], first: int, length: int) -> Iterator[Buffer]:
