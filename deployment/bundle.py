@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployment.folder_kinds import BUNDLE_FACTS, COMMAND, no_bundle
 from retrieval.data.storage import load_dataset
 from retrieval.errors import ArtifactError
-from retrieval.folders import MANIFEST, verify_folder
+from retrieval.folders import MANIFEST, mended_by, verify_folder
 from retrieval.records import Corpus
 from retrieval.search.settings import RetrieverSettings, read_settings
 
@@ -22,10 +23,9 @@ if TYPE_CHECKING:  # a gateway in front of services opens bundles without torch;
     from retrieval.runtime import Runtime
     from retrieval.search.retriever import Retriever
 
-FACTS = "bundle.json"
+FACTS = BUNDLE_FACTS
 FORMAT = 1
 UNKNOWN = "unknown"
-_COMMAND = "python -m deployment.bundle"
 _SUFFIXES = frozenset({".json", ".npy", ".parquet", ".safetensors", ".txt", ".codes", ".model"})
 """What a bundle may hold: data formats only, nothing that runs code when it is read."""
 
@@ -109,11 +109,23 @@ def open_bundle(folder: Path) -> Bundle:
     """Check every file of a bundle against its manifest.
 
     Raises:
-        ArtifactError: If a file is missing, altered, not listed or of a kind that no bundle has, or facts are missing.
+        ArtifactError: If the folder is no bundle, or a file is missing, altered, not listed or of a kind that no
+            bundle has.
     """
-    verify_folder(folder)
+    if not (folder / FACTS).is_file() and not _lists_facts(folder):
+        raise ArtifactError(f"{folder}: {no_bundle(folder)}")
+    with mended_by(f"make the bundle anew with `{COMMAND} --to DIR`, or copy it whole from where it was made"):
+        verify_folder(folder)
     _refuse_strangers(folder)
     return Bundle(folder, _read_facts(folder / FACTS))
+
+
+def _lists_facts(folder: Path) -> bool:
+    """Whether a manifest says that this is a bundle, whatever is missing of it."""
+    try:
+        return FACTS in json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _read_facts(path: Path) -> BundleFacts:
@@ -122,11 +134,11 @@ def _read_facts(path: Path) -> BundleFacts:
         version = values.pop("format")
         facts = BundleFacts(**values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArtifactError(f"{path}: not the facts of a bundle ({error}); make it with {_COMMAND}") from error
+        raise ArtifactError(f"{path}: not the facts of a bundle ({error}); make it with {COMMAND}") from error
     strange = [field.name for field in fields(facts) if not isinstance(getattr(facts, field.name), str)]
     if version != FORMAT or strange:
         what = f"{strange[0]} is not text" if strange else f"its format is {version!r}, not {FORMAT}"
-        raise ArtifactError(f"{path}: {what}; make it with {_COMMAND}")
+        raise ArtifactError(f"{path}: {what}; make it with {COMMAND}")
     return facts
 
 

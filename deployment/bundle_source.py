@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from deployment.folder_kinds import no_folder
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
 from retrieval.folders import MANIFEST
 from retrieval.s3.client import connect, settings_from_environment, split_uri
@@ -42,9 +43,9 @@ def local_folder(source: str, cache: Path = CACHE) -> Path:
     if not source:
         raise ConfigError("no bundle is named; set RETRIEVER_BUNDLE to a bundle folder or its s3:// address")
     if "://" not in source:
-        folder = Path(source)
+        folder = Path(source).expanduser()
         if not folder.is_dir():
-            raise ArtifactError(f"{folder}: no such folder; write it with `python -m deployment.bundle` or correct it")
+            raise ArtifactError(f"{folder}: {no_folder(folder)}")
         return folder
     target = cached_folder(source, cache)
     fetch(source, target)

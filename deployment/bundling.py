@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deployment.bundle import FACTS, UNKNOWN, Bundle, BundleFacts, open_bundle, write_facts
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
-from retrieval.folders import MANIFEST, link_or_copy, verify_folder, write_folder
+from retrieval.folders import MANIFEST, link_or_copy, mended_by, verify_folder, write_folder
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
 from retrieval.search.kept import FACTS as KEPT_FACTS
 from retrieval.search.kept import KEPT, STAGES, facts_of, kept_folder
@@ -35,12 +35,14 @@ def resolve_model(model: str, root: Path = KEPT) -> Path:
         root: Where retrievers are kept.
 
     Raises:
-        ArtifactError: If there is none.
+        ArtifactError: If there is none, or a folder is named that is none.
     """
     if (Path(model) / "settings.json").is_file():
         return Path(model)
     if model in STAGES and root == KEPT:
         refresh_stages()
+    elif Path(model).is_dir() and (Path(model).is_absolute() or not (root / model).is_dir()):
+        raise ArtifactError(f"{model}: not a retriever; name one that a training kept, such as {root}/1, or a version")
     return kept_folder(model, root)
 
 
@@ -56,7 +58,8 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
     Raises:
         ArtifactError: If the source is damaged, ``target`` holds something else, or the disk is full.
     """
-    verify_folder(source)
+    with mended_by("train again, or copy it whole from where it was made"):
+        verify_folder(source)
     if target.exists() and not (target / FACTS).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise ArtifactError(f"{target}: exists and is no bundle; choose another place or remove it")
     try:

@@ -13,7 +13,7 @@ from deployment.reranking import RerankingEngine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ArtifactError
-from retrieval.folders import verify_folder
+from retrieval.folders import mended_by, verify_folder
 from retrieval.models.encoder import load_bi_encoder
 from retrieval.models.reranker import CrossEncoder, load_cross_encoder
 from retrieval.models.settings import SETTINGS_FILE, load_settings
@@ -88,10 +88,13 @@ def model_facts(folder: Path, kind: str) -> BundleFacts:
     Raises:
         ArtifactError: If a file is missing or altered, or the model is of another kind.
     """
-    verify_folder(folder)
+    with mended_by("copy it whole, or fetch it again with `python -m stacks.models pull`"):
+        verify_folder(folder)
     settings = load_settings(folder)
     if settings.kind != kind:
-        raise ArtifactError(f"{folder}: holds a {settings.kind}, this service needs a {kind}; name another model")
+        raise ArtifactError(
+            f"{folder}: holds a {settings.kind}, this service needs a {kind}; name such a model or a bundle of both"
+        )
     run = settings.training_run_id or settings.base or UNKNOWN
     bi_encoder, cross_encoder = (run, "") if kind == "bi-encoder" else ("", run)
     data = settings.data_version or UNKNOWN

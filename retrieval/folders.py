@@ -168,27 +168,48 @@ def replace_folder(staging: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+class FolderError(ArtifactError):
+    """A folder does not hold what its manifest says.
+
+    Attributes:
+        fault: What is wrong.
+    """
+
+    def __init__(self, fault: str, remedy: str = "write it anew, or copy it whole from where it was made") -> None:
+        super().__init__(f"{fault}; {remedy}")
+        self.fault = fault
+
+
+@contextmanager
+def mended_by(remedy: str) -> Iterator[None]:
+    """Have what a check of a folder in the block raises advise the step that mends it there.
+
+    Args:
+        remedy: Such as ``run the pipeline that made it with --no-cache``.
+    """
+    try:
+        yield
+    except FolderError as error:
+        raise FolderError(error.fault, remedy) from error
+
+
 def verify_folder(folder: Path) -> None:
     """Check that a folder holds exactly what its manifest lists.
 
     Raises:
-        ArtifactError: If the folder or manifest is missing, or a file is missing or was altered.
+        FolderError: If the folder or manifest is missing, or a file is missing or was altered.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():
-        raise ArtifactError(
-            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
-            " so write or download it again"
-        )
+        raise FolderError(f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short")
     for name, expected in _read_manifest(manifest).items():
         path = folder / name
         if not path.is_file():
-            raise ArtifactError(f"{path}: listed in {MANIFEST} but missing; write or download the folder again")
+            raise FolderError(f"{path}: listed in {MANIFEST} but missing")
         got = sha256_of(path)
         if got != expected:
-            raise ArtifactError(
-                f"{path}: SHA-256 {got[:12]} but {MANIFEST} says {expected[:12]};"
-                " the file is cut short or altered, so write or download it again"
+            raise FolderError(
+                f"{path}: SHA-256 {got[:12]} but {MANIFEST} says {expected[:12]}; the file is cut short or altered"
             )
 
 
@@ -196,7 +217,7 @@ def _read_manifest(path: Path) -> dict[str, str]:
     try:
         listed = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not a manifest ({error}); write or download the folder again") from error
+        raise FolderError(f"{path}: not a manifest of this project ({error})") from error
     if not all(isinstance(value, str) for value in listed.values()):
-        raise ArtifactError(f"{path}: not a manifest (it lists no hashes); write or download the folder again")
+        raise FolderError(f"{path}: not a manifest of this project (it lists no hashes)")
     return listed

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from retrieval.errors import ArtifactError, StorageError
-from retrieval.folders import MANIFEST, manifest_text, replace_folder, verify_folder
+from retrieval.folders import MANIFEST, manifest_text, mended_by, replace_folder, verify_folder
 from retrieval.s3.client import S3
 from retrieval.s3.objects import (
     Buffer,
@@ -103,13 +103,15 @@ def _without_manifest(s3: S3, uri: str) -> str:
     """What is below an address that has no manifest, and what to do about it."""
     there = sorted(sizes_below(s3, uri))
     if not there:
-        return "nothing is there; correct the address, or write it with `python -m deployment.bundle --to` it"
-    inner = sorted({name.rpartition("/")[0] for name in there if name.endswith(f"/{MANIFEST}")}, key=len)
-    if inner:
-        mend = f"name a folder that is whole, such as {uri}/{inner[0]}"
+        return (
+            f"no {MANIFEST}; nothing is there: correct the address, or write to it with `python -m deployment.bundle`"
+        )
+    inner = [name for name in there if name.count("/") == 1 and name.endswith(f"/{MANIFEST}")]
+    if inner and all("/" in name for name in there):
+        mend = f"name a folder in it, such as {uri}/{inner[0].partition('/')[0]}"
     else:
         mend = "it is none of this project, or its writing was cut short: write it anew, or correct the address"
-    return f"has no {MANIFEST}, only {', '.join(there[:3])}{' ...' if len(there) > 3 else ''}; {mend}"
+    return f"no {MANIFEST}; it holds {', '.join(there[:3])}{' ...' if len(there) > 3 else ''}: {mend}"
 
 
 def download_folder(s3: S3, uri: str, folder: Path) -> None:
@@ -122,7 +124,7 @@ def download_folder(s3: S3, uri: str, folder: Path) -> None:
     sizes = sizes_below(s3, uri)
     for name in listed:
         if name not in sizes:
-            raise ArtifactError(f"{uri}/{name}: listed in {MANIFEST} but missing; write the folder again")
+            raise ArtifactError(f"{uri}/{name}: listed in {MANIFEST} but missing; write the folder to the store anew")
         get_file(s3, f"{uri}/{name}", folder / name, sizes[name])
     (folder / MANIFEST).write_bytes(content)
 
@@ -134,7 +136,8 @@ def verify_download(folder: Path, uri: str) -> None:
         ArtifactError: If a file is missing, cut short or altered.
     """
     try:
-        verify_folder(folder)
+        with mended_by("write the folder to the store anew"):
+            verify_folder(folder)
     except ArtifactError as error:
         raise ArtifactError(str(error).replace(str(folder), uri)) from error
 

@@ -26,7 +26,7 @@ from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
 from retrieval.search.named import Named, NamedLaws, favour
 from retrieval.search.rerank import blend, reranker_logits, sigmoid
-from retrieval.search.settings import RetrieverSettings, read_settings, write_settings
+from retrieval.search.settings import NOT_A_RETRIEVER, RetrieverSettings, read_settings, write_settings
 
 STAGES = ("bm25", "dense", "hybrid", "reranked")
 
@@ -229,7 +229,7 @@ def read_retriever(folder: Path, runtime: Runtime, rerank: bool = True) -> Retri
         passages = np.load(folder / "passages.npy", allow_pickle=False)
         titles = np.load(folder / "titles.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{folder}: not a retriever ({error}); train or download it again") from error
+        raise ArtifactError(f"{folder}: not a retriever ({error}); {NOT_A_RETRIEVER}") from error
     settings, corpus = read_settings(folder), load_dataset(folder / "corpus").corpus
     reranker = folder / "cross-encoder"
     return Retriever(

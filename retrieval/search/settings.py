@@ -12,6 +12,8 @@ from retrieval.records import Corpus
 from retrieval.search.bm25 import Bm25Index, Units
 
 _FILE = "settings.json"
+NOT_A_RETRIEVER = "name one that a training kept, such as models/legal-retriever/1, or train with this version"
+"""What to do about a folder that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +92,4 @@ def read_settings(folder: Path) -> RetrieverSettings:
     try:
         return RetrieverSettings(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ArtifactError(f"{folder}: not a retriever ({error}); train or download it again") from error
+        raise ArtifactError(f"{folder}: not a retriever ({error}); {NOT_A_RETRIEVER}") from error

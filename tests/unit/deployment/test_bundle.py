@@ -122,7 +122,7 @@ def test_facts_of_another_shape_are_refused(copied, change):
 
 
 def test_a_retriever_folder_without_facts_is_no_bundle(retriever_folder):
-    with pytest.raises(ArtifactError, match="not the facts of a bundle"):
+    with pytest.raises(ArtifactError, match="a retriever, not yet a bundle"):
         open_bundle(retriever_folder)
 
 

@@ -1,0 +1,94 @@
+"""What a folder is that was named as a bundle and is none, and the step that leads from it to a bundle."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from retrieval.folders import MANIFEST
+from retrieval.models.settings import SETTINGS_FILE
+
+BUNDLE_FACTS = "bundle.json"
+COMMAND = "python -m deployment.bundle"
+_PARTS = ("settings.json", "bi-encoder", "corpus")
+"""What every retriever folder has."""
+_ADAPTER, _SENTENCE = "adapter_config.json", ("modules.json", "config_sentence_transformers.json")
+_WEIGHTS = ("config.json", "model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
+_NAMED = 3
+_MAKE = f"`{COMMAND} --to DIR` makes a bundle of a trained retriever"
+
+
+def is_retriever(folder: Path) -> bool:
+    """Whether a folder is a trained retriever, kept or bundled."""
+    return all((folder / name).exists() for name in _PARTS)
+
+
+def no_bundle(folder: Path) -> str:
+    """What a folder without a bundle's facts is, and how one gets to a bundle.
+
+    Args:
+        folder: Is there, and holds no ``bundle.json``.
+    """
+    if is_retriever(folder):
+        return f"a retriever, not yet a bundle; `{COMMAND} --model {folder} --to DIR` makes one, then name DIR"
+    around = folder.absolute().parent
+    if (around / BUNDLE_FACTS).is_file():
+        return f"a part of the bundle {around}; name that"
+    if (folder / SETTINGS_FILE).is_file():
+        return f"one model of this project, no bundle with law to search; {_MAKE}"
+    if inner := _below(folder):
+        return inner
+    return f"{_stranger(folder)}; {_MAKE}"
+
+
+def no_folder(path: Path) -> str:
+    """What stands at a path where there is no folder, and what to name instead."""
+    if path.is_file():
+        if zipfile.is_zipfile(path) or tarfile.is_tarfile(path):
+            return "an archive, no folder; unpack it and name the folder that holds bundle.json"
+        return f"a file, no folder; name the bundle's folder, such as {path.parent}"
+    there = [other.name for other in path.parent.glob("[!.]*/")] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, there, n=1, cutoff=0.6)
+    hint = f"did you mean {path.parent / near[0]}?" if near else "correct it"
+    return f"no such folder; write it with `{COMMAND} --model MODEL --to {path}`, or {hint}"
+
+
+def _below(folder: Path) -> str:
+    """That bundles or retrievers lie inside; empty where none do."""
+    inside = sorted(path for path in folder.glob("[!.]*/"))
+    bundles = [path for path in inside if (path / BUNDLE_FACTS).is_file()]
+    if bundles:
+        return f"a folder of bundles ({_names(bundles)}); name one of them, such as {bundles[0]}"
+    retrievers = [path for path in inside if is_retriever(path)]
+    if retrievers:
+        make = f"`{COMMAND} --model {retrievers[-1]} --to DIR` makes a bundle of one, then name DIR"
+        return f"a folder of retrievers ({_names(retrievers)}); {make}"
+    return ""
+
+
+def _stranger(folder: Path) -> str:
+    there = {path.name for path in folder.iterdir()}
+    ours = "neither a bundle nor a model of this project"
+    if not there:
+        return "an empty folder"
+    kind = ""
+    if _ADAPTER in there:
+        kind = "an adapter of another model"
+    elif there & {*_SENTENCE}:
+        kind = "a model of sentence-transformers"
+    elif there & {*_WEIGHTS}:
+        kind = "a model of transformers"
+    if kind:
+        train = f"`python run.py --pipeline training --set bi_encoder.base={folder}` trains a retriever from it"
+        return f"{kind}, {ours}; {train}" if _ADAPTER not in there else f"{kind}, {ours}; merge it into its base"
+    if MANIFEST in there:
+        return f"{ours}, although it has a {MANIFEST}"
+    return f"{ours} (it holds {_names(folder / name for name in sorted(there))})"
+
+
+def _names(paths: Iterable[Path]) -> str:
+    names = [path.name for path in paths]
+    return ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")
