@@ -7,6 +7,7 @@ import gc
 import importlib
 import logging
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -111,7 +112,11 @@ def _run(arguments: argparse.Namespace) -> int:
         outcome = later.outcome
     print("\n".join(["", *outcome.lines]))
     if outcome.following:
-        print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(), *outcome.following])]))
+        from pipelines.following import Typed, command_of
+
+        typed = Typed(here, ROOT, str(arguments.config or ""), arguments.stack or "", tuple(arguments.set))
+        commands = [command_of(one, typed) for one in outcome.following]
+        print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(here), *commands])]))
     logging.shutdown()
     return int(outcome.code)
 
@@ -132,12 +137,12 @@ def _locked() -> StoreError:
     )
 
 
-def _activation() -> list[str]:
+def _activation(here: Path) -> list[str]:
     """The command that makes `python` mean this environment's, where it does not yet."""
     found, script = shutil.which("python"), Path(sys.prefix) / "bin/activate"
     if (found and Path(found).parent == Path(sys.executable).parent) or not script.is_file():
         return []
-    return [f"source {os.path.relpath(script)}"]
+    return [f"source {shlex.quote(os.path.relpath(script, here))}"]
 
 
 def _prepared(name: str, stack_name: str | None) -> ModuleType:

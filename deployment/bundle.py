@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a gateway in front of services opens bundles without torch;
     from retrieval.runtime import Runtime
     from retrieval.search.retriever import Retriever
 
-FACTS = BUNDLE_FACTS
+FACTS: str = BUNDLE_FACTS
 FORMAT = 1
 UNKNOWN = "unknown"
 _SUFFIXES = frozenset({".json", ".npy", ".parquet", ".safetensors", ".txt", ".codes", ".model"})

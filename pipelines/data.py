@@ -9,6 +9,7 @@ from zenml.enums import ExecutionMode
 
 import materializers.dataset
 import materializers.reports  # noqa: F401 - registers them
+from pipelines.following import Following
 from pipelines.inputs import base_inputs, data_inputs, ingest_section, split_section
 from pipelines.launch import launched
 from pipelines.results import Outcome, load_output
@@ -52,4 +53,4 @@ def run(config: Config, cache: bool) -> Outcome:
         *(f"  {split or 'unsplit'}: {count:,}" for split, count in report.queries_by_split.items()),
         *(f"  warning: {warning}" for warning in report.warnings),
     ]
-    return Outcome(lines, ["python run.py --pipeline training"])
+    return Outcome(lines, [Following("training")])

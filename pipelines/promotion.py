@@ -8,6 +8,7 @@ from zenml.enums import ExecutionMode, ModelStages
 import materializers.findings
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.announced import announced, announcing, failures_announced
+from pipelines.following import Following
 from pipelines.inputs import without
 from pipelines.launch import require_foreground
 from pipelines.results import Outcome, finished, load_output
@@ -24,8 +25,8 @@ from steps.promotion.story import story
 from steps.promotion.versions import RETRIEVER, find_version, in_stage, link_to_version, versions
 from steps.tracking.connection import connect, require
 
-_SHOW = "python run.py --pipeline promotion --set promotion.show=true"
-_ROLL_BACK = "python run.py --pipeline promotion --set promotion.rollback=true"
+_SHOW = Following("promotion", ("promotion.show=true",))
+_ROLL_BACK = Following("promotion", ("promotion.rollback=true",))
 
 
 @pipeline(name="promotion", enable_cache=False, execution_mode=ExecutionMode.FAIL_FAST)

@@ -14,6 +14,7 @@ from zenml.enums import ExecutionStatus
 from zenml.models import PipelineRunResponse
 
 from materializers.models import RetrieverMaterializer
+from pipelines.following import Following
 from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.evaluation.reports import Report
 from retrieval.folders import MANIFEST
@@ -28,12 +29,12 @@ class Outcome:
 
     Attributes:
         lines: The result.
-        following: Commands to type next.
+        following: Pipelines and other commands to run next.
         code: Exit code.
     """
 
     lines: Sequence[str]
-    following: Sequence[str] = ()
+    following: Sequence[Following | str] = ()
     code: int = 0
 
 

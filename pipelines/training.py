@@ -11,6 +11,7 @@ import materializers.reports
 import materializers.vectors  # noqa: F401 - registers them
 from pipelines.announced import announced, announcing, failures_announced
 from pipelines.data import dataset_steps
+from pipelines.following import Following
 from pipelines.inputs import base_inputs, without
 from pipelines.launch import launched
 from pipelines.ready import folder_ready, models_ready
@@ -118,9 +119,9 @@ def run(config: Config, cache: bool) -> Outcome:
     note_stages()
     summary = load_output(response, "notify_result", "summary")
     lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}", *untold()]
-    following = [
+    following: list[Following | str] = [
         'python -m retrieval.search "Người lao động được nghỉ phép năm bao nhiêu ngày?"',
-        "python run.py --pipeline evaluation --set evaluation.questions=FILE",
+        Following("evaluation", asks=("evaluation.questions=FILE",)),
     ]
-    following += ["python run.py --pipeline promotion"] if made["staged"] == "yes" else []
+    following += [Following("promotion")] if made["staged"] == "yes" else []
     return Outcome(lines, [*following, "make dashboard"])

@@ -103,9 +103,7 @@ def _without_manifest(s3: S3, uri: str) -> str:
     """What is below an address that has no manifest, and what to do about it."""
     there = sorted(sizes_below(s3, uri))
     if not there:
-        return (
-            f"no {MANIFEST}; nothing is there: correct the address, or write to it with `python -m deployment.bundle`"
-        )
+        return f"no {MANIFEST}; nothing is there: correct the address, or write it with `python -m deployment.bundle`"
     inner = [name for name in there if name.count("/") == 1 and name.endswith(f"/{MANIFEST}")]
     if inner and all("/" in name for name in there):
         mend = f"name a folder in it, such as {uri}/{inner[0].partition('/')[0]}"
