@@ -10,9 +10,11 @@ from pathlib import Path
 
 _OWN = {
     "promotion": ("promotion.",),
-    "evaluation": tuple(f"evaluation.{key}" for key in ("questions", "corpus", "model", "output")),
+    "evaluation": ("evaluation.questions", "evaluation.corpus", "evaluation.model", "evaluation.output"),
 }
 """Keys that only the pipeline they are named after reads; all others go on to the next one."""
+_ONCE = {"promotion.rollback", "promotion.show"}
+"""Keys that say what one command does."""
 
 
 @dataclass(frozen=True)
