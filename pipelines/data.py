@@ -35,7 +35,8 @@ def dataset_steps(config: Config) -> tuple[Any, Any]:  # ZenML's own handles of 
     cut = preprocess_text(raw, base, base_inputs(base), data.passage_tokens, data.passage_overlap_tokens)
     segmented = segment_text(cut, data.workers)
     dataset = split_queries(segmented, split_section(data), config.seed)
-    return dataset, validate_data(dataset, str(data.questions or data.source), str(data.corpus or ""))
+    names = (str(data.questions or data.source), str(data.corpus or ""))
+    return dataset, validate_data(dataset, *names, config.mining.first_rank)
 
 
 @pipeline(name="data", execution_mode=ExecutionMode.FAIL_FAST)

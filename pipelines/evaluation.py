@@ -18,8 +18,9 @@ from retrieval.assessment import JudgedRuns
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.evaluation.reports import Report
-from retrieval.evaluation.summary import HEADLINE_CUTOFFS, summary_table
+from retrieval.evaluation.summary import measured_cutoffs, summary_table
 from retrieval.fingerprints import files_fingerprint
+from retrieval.scoring import check_files
 from steps.evaluation.index_corpus import index_corpus
 from steps.evaluation.score_questions import score_questions
 from steps.promotion.versions import artifact_of, find_version
@@ -58,10 +59,12 @@ def run(config: Config, cache: bool) -> Outcome:
 
     Raises:
         ConfigError: If there is no question file or no such version, or the output folder cannot be written.
+        DataError: If a file's rows cannot be scored.
     """
     evaluation = config.evaluation
     if evaluation.questions is None:
         raise ConfigError("evaluation.questions is not set; give a file with --set evaluation.questions=FILE")
+    check_files(evaluation.questions, evaluation.corpus, config.data.duplicates)
     folder_ready("evaluation.output", evaluation.output)
     tracking_ready(config)
     version = find_version(evaluation.model)
@@ -70,7 +73,7 @@ def run(config: Config, cache: bool) -> Outcome:
     report: Report = load_output(response, "score_questions", "evaluation_report")
     page = export_report(report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")
-    evaluations = list(found.evaluations(sorted({*evaluation.cutoffs, *HEADLINE_CUTOFFS})).values())
+    evaluations = list(found.evaluations(measured_cutoffs(evaluation.cutoffs)).values())
     runs = ", ".join(sorted(path.name for path in report.folder.glob("*.trec")))
     lines = [
         f"legal-retriever {version.name} on {evaluation.questions}",

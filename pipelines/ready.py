@@ -11,6 +11,9 @@ from retrieval.errors import ConfigError
 from retrieval.runtime import choose_runtime
 from retrieval.training.preflight import check_models
 
+_PROBE_BYTES = 1 << 20
+"""What a trial writes, lest a full disk look like one that can be written."""
+
 
 def models_ready(config: Config) -> None:
     """Refuse models that cannot be trained as configured; on a stack that trains elsewhere, its steps find out.
@@ -32,12 +35,31 @@ def folder_ready(key: str, folder: Path) -> None:
     Raises:
         ConfigError: If it cannot be made or nothing can be written into it.
     """
+    if reason := _why_closed(folder):
+        raise ConfigError(
+            f"{key}: nothing can be written into {folder} ({reason}); name another folder with --set {key}=FOLDER"
+        )
+
+
+def place_ready(folder: Path) -> None:
+    """Refuse to begin where a folder that no configuration key names cannot be written.
+
+    Raises:
+        ConfigError: If it cannot be made or nothing can be written into it.
+    """
+    if reason := _why_closed(folder):
+        raise ConfigError(
+            f"{folder.absolute()}: nothing can be written there ({reason}), where this pipeline leaves results; give"
+            " this user the right to write there, or make it a link to a place that can be written"
+        )
+
+
+def _why_closed(folder: Path) -> str:
+    """Why nothing can be written into a folder, which is made where missing; empty where something can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(_PROBE_BYTES))
     except OSError as error:
-        raise ConfigError(
-            f"{key}: nothing can be written into {folder} ({error.strerror or error}); name another folder with"
-            f" --set {key}=FOLDER"
-        ) from error
+        return error.strerror or str(error)
+    return ""

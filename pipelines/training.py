@@ -14,10 +14,11 @@ from pipelines.data import dataset_steps
 from pipelines.following import Following
 from pipelines.inputs import base_inputs, without
 from pipelines.launch import launched
-from pipelines.ready import folder_ready, models_ready
+from pipelines.ready import folder_ready, models_ready, place_ready
 from pipelines.results import Outcome, export_report, keep_retriever, load_output
 from pipelines.tracked import tracked, tracking_ready, untold
 from retrieval.config import Config
+from retrieval.search.kept import KEPT
 from steps.announce import announce_training
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
@@ -26,6 +27,7 @@ from steps.promotion.kept_stages import note_stages
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
 from steps.promotion.settling import production_name
+from steps.report_folder import REPORTS
 from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
@@ -105,6 +107,8 @@ def training_pipeline(config: Config, production: str) -> None:
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
     folder_ready("reports", config.reports)
+    for folder in (KEPT, REPORTS):
+        place_ready(folder)
     models_ready(config)
     tracking_ready(config)
     before = production_name()

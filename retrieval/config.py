@@ -8,14 +8,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
+Depths = Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
 class Section(BaseModel):
     """A frozen group of keys that refuses unknown ones."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -140,7 +142,7 @@ class BiEncoderConfig(Section):
 class MiningConfig(Section):
     """Hard negatives, taken from the first stage's ranking."""
 
-    negatives: Count = 3
+    negatives: Positive = 3
     first_rank: Positive = 2
     last_rank: Positive = 40
     sampling: Literal["random", "top"] = "random"
@@ -202,20 +204,16 @@ class SearchConfig(Section):
         " the 48 that name a law by themselves: .652, .655, .659.",
     )
     candidates: Positive = Field(100, description="Articles kept by each first-stage searcher.")
-    title_weights: tuple[Share, ...] = Field(
-        (0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation."
-    )
-    opening_weights: tuple[Share, ...] = Field(
+    title_weights: Shares = Field((0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation.")
+    opening_weights: Shares = Field(
         (0.0, 0.1, 0.2, 0.3), description="Shares of an article's first passage tried on validation."
     )
-    bm25_weights: tuple[Share, ...] = Field(
-        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), description="BM25's shares tried on validation."
-    )
-    rerank_depths: tuple[Positive, ...] = Field((5, 10, 20), description="Candidates reranked; tried on validation.")
+    bm25_weights: Shares = Field((0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), description="BM25's shares tried on validation.")
+    rerank_depths: Depths = Field((5, 10, 20), description="Candidates reranked; tried on validation.")
     rerank_tuning_queries: Count = Field(
         0, description="Validation queries of a kind whose reranking chooses depth and weight, at most; 0: all."
     )
-    rerank_weights: tuple[Share, ...] = Field(
+    rerank_weights: Shares = Field(
         (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0), description="Reranker's shares tried on validation."
     )
 

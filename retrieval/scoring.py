@@ -53,6 +53,22 @@ def index_corpus_file(
     return Retriever.build(corpus, *models, vectors, retriever.settings, retriever.runtime)
 
 
+def check_files(questions: Path, corpus: Path | None, duplicates: Duplicates) -> None:
+    """Read what is to be scored, in seconds, so that a wrong row is not found after a corpus was embedded.
+
+    Args:
+        questions: Questions file (qid,question,cid).
+        corpus: Corpus file (cid,text) they are asked of; None is the retriever's own, whose ids are not known here.
+        duplicates: What a repeated id does.
+
+    Raises:
+        SourceError: If a file is missing, unreadable or has the wrong columns.
+        ValidationError: If a row breaks a rule or names an article that is not in the corpus file.
+    """
+    known = None if corpus is None else {article.cid: None for article in read_corpus(corpus, duplicates)}
+    read_questions(questions, duplicates, known)
+
+
 def search_question_file(retriever: Retriever, path: Path, duplicates: Duplicates) -> JudgedRuns:
     """Every stage's run over the questions of a file.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from retrieval.assessment import GROUPS, JudgedRuns, grouped
 from retrieval.config import EvaluationConfig
 from retrieval.evaluation.significance import paired_bootstrap
-from retrieval.evaluation.summary import HEADLINE_CUTOFFS, summary_table
+from retrieval.evaluation.summary import measured_cutoffs, summary_table
 from retrieval.records import Decision
 
 
@@ -34,7 +34,7 @@ def summary_text(
     """
     parts = []
     leads = {"test": _leads(found, config, seed), "validation": _leads(validation, config, seed)}
-    cutoffs = sorted({*config.cutoffs, *HEADLINE_CUTOFFS})
+    cutoffs = measured_cutoffs(config.cutoffs)
     evaluations = found.evaluations(cutoffs)
     for group, queries in grouped(found.queries).items():
         chosen = [evaluation.select([query.qid for query in queries]) for evaluation in evaluations.values()]

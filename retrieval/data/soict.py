@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from retrieval.data.articles import clause_offsets
+from retrieval.data.cleaning import clean_line
 from retrieval.data.identifiers import fault_of, near_id, shown
 from retrieval.errors import SourceError, ValidationError
 from retrieval.records import Article, Query
@@ -24,6 +25,8 @@ Duplicates = Literal["error", "keep_first"]
 CORPUS_COLUMNS = ("cid", "text")
 QUESTION_COLUMNS = ("qid", "question", "cid")
 
+_MOST_MARKUP = 100
+"""Characters of a cell that may be nothing but tags and invisible signs."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _ITEM = r"-?\d+|\"[^\"]+\"|'[^']+'"
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:(?:\s*,\s*|\s+)(?:{_ITEM}))*)?\s*,?\s*\]")
@@ -47,7 +50,7 @@ def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
         _require_id(path, row, "cid", cid)
         if first_rows.skips(row, cid):
             continue
-        _require(path, row, f"text (cid {cid})", text)
+        _require_text(path, row, f"text (cid {cid})", text)
         articles.append(Article(cid, "", text, clauses=clause_offsets(text)))
     if not articles:
         raise ValidationError(
@@ -75,7 +78,7 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
         _require_id(path, row, "qid", qid)
         if first_rows.skips(row, qid):
             continue
-        _require(path, row, f"question (qid {qid})", question)
+        _require_text(path, row, f"question (qid {qid})", question)
         cids = _golds(path, row, qid, cell)
         if known is not None:
             _require_known(path, row, qid, cids, known)
@@ -119,6 +122,14 @@ def _golds(path: Path, row: int, qid: str, cell: str) -> tuple[str, ...]:
 def _require(path: Path, row: int, what: str, value: str) -> None:
     if not value:
         raise ValidationError(f"{path}: row {row} has an empty {what}; fill it in or remove the row")
+
+
+def _require_text(path: Path, row: int, what: str, text: str) -> None:
+    _require(path, row, what, text)
+    if len(text) <= _MOST_MARKUP and not clean_line(text):  # of longer ones something is always left
+        raise ValidationError(
+            f"{path}: row {row} has an empty {what} after cleaning, only {text[:40]!a}; fill it in or remove the row"
+        )
 
 
 def _require_id(path: Path, row: int, column: str, identifier: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retrieval.config import DataConfig
 from retrieval.data.cleaning import text_key
+from retrieval.data.identifiers import shown
 from retrieval.data.weak_supervision import QUESTION, TRAINING_SOURCES
 from retrieval.errors import ValidationError
 from retrieval.records import Dataset, Query
@@ -37,7 +38,8 @@ def split_queries(dataset: Dataset, config: DataConfig, seed: int) -> Dataset:
         The dataset with the kept queries in their old order.
 
     Raises:
-        ValidationError: If no query is left to train on, or none to test with.
+        ValidationError: If fewer than two queries are left to train on, all of them have the same answer, or none is
+            left to test with.
     """
     judged = [query for query in dataset.queries if query.source not in TRAINING_SOURCES]
     groups = _groups(judged, by_gold=not config.seen_golds)
@@ -46,18 +48,38 @@ def split_queries(dataset: Dataset, config: DataConfig, seed: int) -> Dataset:
     kept = [replace(query, split=split_of[query.qid]) for query in judged if query.qid in split_of]
     weak = _clean_of([query for query in kept if query.split != TRAIN], dataset.queries)
     splits = {query.qid: query for query in [*kept, *weak]}
-    if not any(query.split == TRAIN for query in splits.values()):
+    _check_split(dataset.queries, splits, config)
+    return replace(dataset, queries=tuple(splits[query.qid] for query in dataset.queries if query.qid in splits))
+
+
+def _check_split(queries: Sequence[Query], splits: Mapping[str, Query], config: DataConfig) -> None:
+    """Refuse a split that a training fails on, or learns nothing from, minutes later."""
+    train = [query for query in splits.values() if query.split == TRAIN]
+    count = f"{len(train) or 'none'} of {len(queries)} questions is left to train on after the split"
+    if len(train) < 2 and any(query.split == TEST for query in queries) and not config.seen_golds:
         raise ValidationError(
-            f"data: none of {len(dataset.queries)} questions is left to train on after the split;"
+            f"data: {count}: the others share a text or an article with data.test_questions; give other test questions,"
+            " or allow shared articles with data.seen_golds: true"
+        )
+    if len(train) < 2:
+        raise ValidationError(
+            f"data: {count}, and ranking is learned from two or more;"
             " raise data.train_share, add questions, or allow shared articles with data.seen_golds: true"
         )
-    if not any(query.split == TEST for query in splits.values()):
+    golds = {cid for query in train for cid in query.cids}
+    if len(golds) == 1:
         raise ValidationError(
-            f"data: none of {len(dataset.queries)} questions is left to test with after the split (data.train_share"
-            f" {config.train_share:g}, data.validation_share {config.validation_share:g}); lower one, add questions, or"
-            " give data.test_questions"
+            f"data: article {shown(min(golds))} answers all {len(train)} questions that are left to train on, so there"
+            " is nothing to tell apart; add questions about other articles"
         )
-    return replace(dataset, queries=tuple(splits[query.qid] for query in dataset.queries if query.qid in splits))
+    if not any(query.split == TEST for query in splits.values()):
+        asked = len({cid for query in queries for cid in query.cids})
+        raise ValidationError(
+            f"data: none of {len(queries)} questions is left to test with after the split (data.train_share"
+            f" {config.train_share:g}, data.validation_share {config.validation_share:g}; they ask about {asked}"
+            " articles, and those that share one stay together); lower one, add questions, give data.test_questions, or"
+            " allow shared articles with data.seen_golds: true"
+        )
 
 
 def _clean_of(held_out: Sequence[Query], queries: Sequence[Query]) -> list[Query]:

@@ -54,22 +54,30 @@ class ValidationReport:
     warnings: tuple[str, ...]
 
 
-def validate_dataset(dataset: Dataset, source_name: str, corpus_name: str = "") -> ValidationReport:
+def validate_dataset(
+    dataset: Dataset, source_name: str, corpus_name: str = "", first_negative: int = 2
+) -> ValidationReport:
     """Check every rule, then count.
 
     Args:
         dataset: At any stage after ingestion.
         source_name: Begins each error; a file or a source.
         corpus_name: Begins those about articles, where they come from another file.
+        first_negative: Rank from which hard negatives are taken; a split dataset, which is to be trained on, needs as
+            many different articles.
 
     Raises:
         ValidationError: If the corpus or the queries are empty; a cid or qid is empty or repeated; a body, question or
-            list of golds is empty; a gold is not in the corpus; or an article has no passage where others do.
+            list of golds is empty; a gold is not in the corpus; an article has no passage where others do; or a split
+            dataset has too few different articles to learn from.
     """
     corpus, queries = dataset.corpus, dataset.queries
     _check_articles(corpus.articles, corpus_name or source_name)
     _check_passages(corpus, corpus_name or source_name)
     _check_queries(queries, corpus, source_name)
+    repeated_articles = _repeats(text_key(article.text) for article in corpus.articles)
+    if any(query.split for query in queries):
+        _check_variety(len(corpus.articles), repeated_articles, max(2, first_negative), corpus_name or source_name)
     passages = Counter(passage.cid for passage in corpus.passages)
     article_lengths = [len(article.body.split()) for article in corpus.articles]
     golds = {cid for query in queries for cid in query.cids}
@@ -82,7 +90,7 @@ def validate_dataset(dataset: Dataset, source_name: str, corpus_name: str = "") 
         queries_by_split=dict(Counter(query.split for query in queries)),
         golds=sum(len(query.cids) for query in queries),
         articles_without_query=sum(article.cid not in golds for article in corpus.articles),
-        repeated_articles=_repeats(text_key(article.text) for article in corpus.articles),
+        repeated_articles=repeated_articles,
         repeated_queries=_repeats((query.source, text_key(query.text)) for query in queries),
         article_syllables=_percentiles(article_lengths),
         query_syllables=_percentiles([len(query.text.split()) for query in queries]),
@@ -128,6 +136,15 @@ def _check_passages(corpus: Corpus, source_name: str) -> None:
     if missing or foreign:
         what = f"article {missing[0]} has no passage" if missing else f"a passage is of {min(foreign)}, not an article"
         raise ValidationError(f"{source_name}: {what}; cut the passages again from this corpus")
+
+
+def _check_variety(articles: int, repeated: int, needed: int, source_name: str) -> None:
+    if articles - repeated < needed:
+        same = f", {repeated} of them with the text of another" if repeated else ""
+        raise ValidationError(
+            f"{source_name}: {articles} articles{same}; a model learns to tell {needed} or more different ones apart"
+            " (mining.first_rank), so add articles"
+        )
 
 
 def _check_queries(queries: Sequence[Query], corpus: Corpus, source_name: str) -> None:

@@ -27,7 +27,7 @@ from retrieval.evaluation.metrics import Evaluation, Judged, evaluate, judge
 from retrieval.evaluation.page import PageContent, render_page, run_label
 from retrieval.evaluation.reranking import RerankingEvaluation, split_scores
 from retrieval.evaluation.significance import PairedDifference
-from retrieval.evaluation.summary import HEADLINE_CUTOFFS, SummaryRow, differences_to, summarise, summary_table
+from retrieval.evaluation.summary import SummaryRow, differences_to, measured_cutoffs, summarise, summary_table
 from retrieval.folders import write_file
 from retrieval.records import Corpus, Decision, Query, Run, qrels_of
 
@@ -107,7 +107,7 @@ def write_report(
     _check_runs(runs, extra.baseline)
     asked = queries_of(runs[0], queries)
     qrels = qrels_of(asked)
-    cutoffs = sorted({*config.cutoffs, *HEADLINE_CUTOFFS})
+    cutoffs = measured_cutoffs(config.cutoffs)
     evaluations = {run.name: evaluate(run, qrels, cutoffs) for run in runs}
     judged = {run.name: judge(run, qrels) for run in runs}
     main = runs[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.errors import EvaluationError
@@ -11,6 +11,7 @@ from retrieval.evaluation.significance import Interval, PairedDifference, bootst
 
 HEADLINE = ("mrr@10", "ndcg@10", "recall@1", "recall@10", "recall@100")
 HEADLINE_CUTOFFS = (1, 10, 100)
+"""Ranks that tables and gates look at, whatever else is measured."""
 LABELS: Mapping[str, str] = {
     "bm25": "BM25",
     "dense": "Bi-encoder",
@@ -30,6 +31,11 @@ _NAMES = {
 }
 _CELL = 15
 _NAME = 14
+
+
+def measured_cutoffs(asked: Iterable[int]) -> list[int]:
+    """The ranks asked for and those that tables and gates look at, in order."""
+    return sorted({*asked, *HEADLINE_CUTOFFS})
 
 
 @dataclass(frozen=True)

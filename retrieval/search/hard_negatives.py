@@ -78,7 +78,7 @@ def mine_dataset(
         queries = [query for query in dataset.select(split) if query.cids]
         if split == "train":
             queries = draw_training_queries(queries, training_queries, seed)
-        if not queries or not window.negatives:
+        if not queries:
             continue
         encoded = embed_queries(encoder, queries, runtime)
         run = index.search([query.qid for query in queries], encoded, window.last_rank)

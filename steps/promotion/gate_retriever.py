@@ -7,6 +7,7 @@ from typing import Annotated
 from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever
+from retrieval.evaluation.summary import measured_cutoffs
 from retrieval.records import Decision
 from steps import tracking
 from steps.library_step import library_step
@@ -26,8 +27,9 @@ def gate_retriever(
         production: Version of legal-retriever in production; empty where there is none.
         seed: Of the bootstrap.
     """
-    before = production_on(production, test_runs.queries, evaluation.cutoffs)
-    evaluations = test_runs.evaluations(evaluation.cutoffs)
+    cutoffs = measured_cutoffs(evaluation.cutoffs)
+    before = production_on(production, test_runs.queries, cutoffs)
+    evaluations = test_runs.evaluations(cutoffs)
     decision = judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
     tracking.log_metrics({f"gate/{name}": value for name, value in decision.values.items()})
     return decision

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever, with_trial
+from retrieval.evaluation.summary import measured_cutoffs
 from retrieval.records import Decision
 from steps.library_step import library_step
 from steps.promotion.bundles import production_on, try_version
@@ -26,7 +27,8 @@ def judge_promotion(
         seed: Of the bootstrap.
     """
     found = test_runs_of(version)
-    before = production_on(production, found.queries, evaluation.cutoffs)
-    evaluations = found.evaluations(evaluation.cutoffs)
+    cutoffs = measured_cutoffs(evaluation.cutoffs)
+    before = production_on(production, found.queries, cutoffs)
+    evaluations = found.evaluations(cutoffs)
     decision = judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
     return with_trial(decision, try_version(version, config.latency_questions), config.latency_budget_seconds)

@@ -78,6 +78,11 @@ def test_a_typed_path_starts_from_the_folder_it_was_typed_in() -> None:
         ("data.source=bundle", "did you mean bundled?"),
         ("data.source=csv", "needs data.corpus and data.questions"),
         ("search.rerank_depths=[5, 0]", "search.rerank_depths: got 0"),
+        ("search.rerank_depths=", "search.rerank_depths: got []"),
+        ("search.bm25_weights=[]", "search.bm25_weights: got []"),
+        ("bi_encoder.temperature=.inf", "bi_encoder.temperature: got inf; input should be a finite number"),
+        ("gates.min_gain_over_bm25=.nan", "gates.min_gain_over_bm25: got nan"),
+        ("mining.negatives=0", "mining.negatives: got 0; input should be greater than 0"),
         ("data.laws=[a", "is not YAML"),
     ],
 )

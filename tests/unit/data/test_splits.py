@@ -166,3 +166,31 @@ def test_titles_of_natural_golds_follow_their_question(codes):
     for query in split.queries:
         if query.source == "natural":
             assert {split_of_title[cid] for cid in query.cids} == {query.split}
+
+
+def asked(count: int, cid: str = "", **changes) -> list[Query]:
+    return [Query(f"{cid}q{n}", f"câu hỏi {cid} số {n}", (cid or str(n),), **changes) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("queries", "config", "message"),
+    [
+        (asked(1), CONFIG, "is left to train on after the split, and ranking is learned from two or more"),
+        (asked(20, "7"), DataConfig(seen_golds=True), "article 7 answers all 14 questions that are left to train on"),
+        (asked(20, "7"), CONFIG, "article 7 answers all 20 questions that are left to train on"),
+        (
+            [*asked(20, "7"), *asked(20, "8")],
+            CONFIG,
+            r"none of 40 questions is left to test with .* ask about 2 articles, and those that share one stay together"
+            r"\); .* data\.seen_golds: true",
+        ),
+        (
+            [*asked(9), *[replace(query, qid=f"t{query.qid}", split="test") for query in asked(9)]],
+            CONFIG,
+            r"none of 18 questions is left to train on .* share a text or an article with data\.test_questions",
+        ),
+    ],
+)
+def test_a_split_that_nothing_is_learned_from_is_refused_before_the_training(queries, config, message):
+    with pytest.raises(ValidationError, match=f"^data: .*{message}"):
+        split_queries(dataset_of(queries), config, 0)

@@ -77,3 +77,26 @@ def test_errors_about_articles_name_the_corpus_file_and_those_about_questions_th
         validate_dataset(hollow, "hỏi.csv", "luật.csv")
     with pytest.raises(ValidationError, match=r"^hỏi\.csv: question q lists no gold"):
         validate_dataset(replace(GOOD, queries=(Query("q", "x"),)), "hỏi.csv", "luật.csv")
+
+
+def test_articles_that_a_model_cannot_tell_apart_are_refused_before_the_training():
+    same = tuple(Article(str(n), "", "Một văn bản") for n in range(5))
+    queries = (Query("q", "x", ("1",), split="train"),)
+
+    with pytest.raises(
+        ValidationError,
+        match=r"^luật\.csv: 5 articles, 4 of them with the text of another; .* tell 2 or more",
+    ):
+        validate_dataset(Dataset(Corpus(same, ()), queries), "luật.csv")
+    with pytest.raises(ValidationError, match=r"3 articles, 1 of them .* 3 or more different .*mining\.first_rank"):
+        validate_dataset(GOOD, "luật.csv", first_negative=3)
+    unsplit = Dataset(Corpus(same, ()), (replace(queries[0], split=""),))
+    assert validate_dataset(unsplit, "luật.csv").articles == 5
+
+
+@pytest.mark.parametrize("cid", ["a\tb", "a\nb", "x" * 501])
+def test_ids_that_no_report_holds_are_refused_wherever_they_come_from(cid):
+    with pytest.raises(ValidationError, match=r"^luật\.csv: article 4: cid .*; give it another cid"):
+        validate_dataset(Dataset(Corpus((*ARTICLES, Article(cid, "", "x")), ()), QUERIES), "luật.csv")
+    with pytest.raises(ValidationError, match=r"^luật\.csv: question .*: its qid .*; give it another"):
+        validate_dataset(replace(GOOD, queries=(*QUERIES, Query(cid, "x", ("1",)))), "luật.csv")

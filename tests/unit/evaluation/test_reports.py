@@ -12,13 +12,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from retrieval.config import EvaluationConfig
+from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import plots
 from retrieval.evaluation.cases import failed_cases
+from retrieval.evaluation.gates import judge_retriever
 from retrieval.evaluation.metrics import evaluate, judge
 from retrieval.evaluation.reports import Extra, summary_table, write_report
 from retrieval.evaluation.reranking import evaluate_reranking
+from retrieval.evaluation.summary import measured_cutoffs
 from retrieval.records import Decision, qrels_of
 from tests.unit.evaluation.fixtures import corpus_of, question, run_of
 
@@ -241,3 +243,20 @@ def test_plot_is_well_formed_svg_whose_colours_follow_the_page(svg):
     assert "width" not in root.attrib
     assert "var(--ink, " in svg or "var(--muted, " in svg
     assert not re.search(r"(?<!, )#(1b2129|3d6fd1|5b6672)", svg)
+
+
+def test_a_page_that_cannot_be_drawn_leaves_the_other_files(tmp_path, monkeypatch):
+    def broken(*_: object) -> str:
+        raise OSError("no font")
+
+    monkeypatch.setattr(plots, "score_histogram", broken)
+    with pytest.raises(OSError, match="no font"):
+        write_report(tmp_path, "Báo cáo", [BM25, MAIN], QUERIES, CORPUS, CONFIG)
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "predictions.csv", "failed_cases.csv"}
+
+
+def test_the_ranks_that_gates_look_at_are_measured_whatever_is_asked_for():
+    assert measured_cutoffs((1, 1000)) == [1, 10, 100, 1000]
+    assert measured_cutoffs(()) == [1, 10, 100]
+    found = {run.name: evaluate(run, qrels_of(QUERIES), measured_cutoffs((3,))) for run in (BM25, MAIN)}
+    assert judge_retriever(GatesConfig(min_recall_at_100=0), found, None, 200, 0).values["recall@100"] >= 0

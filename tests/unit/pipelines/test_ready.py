@@ -1,11 +1,12 @@
 """A folder for results is tried before a pipeline starts, and a report that cannot be copied out is said in a line."""
 
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from pipelines.ready import folder_ready
+from pipelines.ready import folder_ready, place_ready
 from pipelines.results import export_report
 from retrieval.errors import ArtifactError, ConfigError
 
@@ -32,3 +33,19 @@ def test_a_report_that_cannot_be_copied_says_where_to(tmp_path):
 
     with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken/mine: the report could not be copied there"):
         export_report(SimpleNamespace(folder=tmp_path / "report"), tmp_path / "taken" / "mine")
+
+
+def test_a_place_for_results_that_no_key_names_is_told_before_the_pipeline(tmp_path):
+    place_ready(tmp_path / "models" / "legal-retriever")
+    (tmp_path / "taken").write_text("x", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"^{tmp_path}/taken/models: nothing can be written there .*right to write"):
+        place_ready(tmp_path / "taken" / "models")
+
+
+def test_a_full_disk_is_told_before_the_pipeline(tmp_path, monkeypatch):
+    def full(**_: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(ConfigError, match="No space left on device"):
+        folder_ready("reports", tmp_path)
