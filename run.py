@@ -176,6 +176,10 @@ def _check_files(section: dict[str, object], prefix: str) -> None:
     """Refuse a file that is not there before anything heavy is loaded."""
     for key, path in section.items():
         if isinstance(path, Path) and not path.is_file():
+            if path.is_dir():
+                inside = sorted(str(other) for other in path.glob("*.csv*"))[:3]
+                hint = f"name a file in it, such as {', '.join(inside)}" if inside else "name a CSV file"
+                raise ConfigError(f"{prefix}.{key}: {path}: is a folder; {hint}")
             near = get_close_matches(path.name, [other.name for other in path.parent.glob("*")], n=1, cutoff=0.4)
             hint = f"did you mean {path.parent / near[0]}?" if near else "check the path"
             raise ConfigError(f"{prefix}.{key}: {path}: no such file; {hint}")

@@ -143,7 +143,8 @@ def _typed(annotation: object, text: str, base: Path | None, item: str) -> objec
     if text in {"null", "none", "None", "~", ""} and type(None) in kinds:
         return None
     if Path in kinds:
-        return Path(os.path.normpath(base / Path(text).expanduser())) if base else Path(text)
+        path = Path(text).expanduser()  # a shell leaves ~ as it is behind an equals sign
+        return Path(os.path.normpath(base / path)) if base else path
     if str in kinds:
         return text
     if tuple in kinds and not text.startswith("["):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig
-from retrieval.data.cleaning import clean_dataset
+from retrieval.data.cleaning import clean_dataset, clean_line, clean_text
 from retrieval.data.passages import cut_passages
 from retrieval.data.segmentation import segment_dataset
 from retrieval.data.soict import Duplicates, read_corpus, read_questions
-from retrieval.errors import EvaluationError
+from retrieval.errors import EvaluationError, ValidationError
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.evaluation.reranking import evaluate_reranking
 from retrieval.evaluation.trec import write_qrels, write_trec
@@ -65,8 +65,15 @@ def check_files(questions: Path, corpus: Path | None, duplicates: Duplicates) ->
         SourceError: If a file is missing, unreadable or has the wrong columns.
         ValidationError: If a row breaks a rule or names an article that is not in the corpus file.
     """
-    known = None if corpus is None else {article.cid: None for article in read_corpus(corpus, duplicates)}
-    read_questions(questions, duplicates, known)
+    articles = read_corpus(corpus, duplicates) if corpus else ()
+    hollow = next((article.cid for article in articles if not clean_text(article.body)), None)
+    if hollow is not None:
+        raise ValidationError(f"{corpus}: cid {hollow} has an empty text after cleaning; remove it or fill it in")
+    known = {article.cid: None for article in articles} if corpus else None
+    asked = read_questions(questions, duplicates, known)
+    mute = next((query.qid for query in asked if not clean_line(query.text)), None)
+    if mute is not None:
+        raise ValidationError(f"{questions}: qid {mute} is an empty question after cleaning; remove it or fill it in")
 
 
 def search_question_file(retriever: Retriever, path: Path, duplicates: Duplicates) -> JudgedRuns:

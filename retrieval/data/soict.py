@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
-import re
 import sys
 import zlib
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from retrieval.data.articles import clause_offsets
-from retrieval.data.cleaning import clean_line
+from retrieval.data.file_kinds import no_csv, wrong_header
+from retrieval.data.id_lists import parse_cids
 from retrieval.data.identifiers import fault_of, near_id, shown
 from retrieval.errors import SourceError, ValidationError
 from retrieval.records import Article, Query
@@ -25,12 +25,8 @@ Duplicates = Literal["error", "keep_first"]
 CORPUS_COLUMNS = ("cid", "text")
 QUESTION_COLUMNS = ("qid", "question", "cid")
 
-_MOST_MARKUP = 100
-"""Characters of a cell that may be nothing but tags and invisible signs."""
+_HEAD_BYTES = 512
 _GZIP_MAGIC = b"\x1f\x8b"
-_ITEM = r"-?\d+|\"[^\"]+\"|'[^']+'"
-_LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:(?:\s*,\s*|\s+)(?:{_ITEM}))*)?\s*,?\s*\]")
-_ITEMS = re.compile(_ITEM)
 
 
 def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
@@ -50,7 +46,7 @@ def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
         _require_id(path, row, "cid", cid)
         if first_rows.skips(row, cid):
             continue
-        _require_text(path, row, f"text (cid {cid})", text)
+        _require(path, row, f"text (cid {cid})", text)
         articles.append(Article(cid, "", text, clauses=clause_offsets(text)))
     if not articles:
         raise ValidationError(
@@ -78,7 +74,7 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
         _require_id(path, row, "qid", qid)
         if first_rows.skips(row, qid):
             continue
-        _require_text(path, row, f"question (qid {qid})", question)
+        _require(path, row, f"question (qid {qid})", question)
         cids = _golds(path, row, qid, cell)
         if known is not None:
             _require_known(path, row, qid, cids, known)
@@ -88,23 +84,6 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
             f"{path}: no questions, it has a header and no rows; add rows of {_listed(QUESTION_COLUMNS)}"
         )
     return tuple(queries)
-
-
-def parse_cids(cell: str) -> tuple[str, ...]:
-    """Read a list of article ids, each once: ``[37]``, ``[37, 40]``, ``["91/2015/QH13:8"]`` or numpy's ``[37 40]``.
-
-    Raises:
-        ValueError: If the cell is not such a list.
-    """
-    try:
-        items = json.loads(cell)
-    except ValueError:
-        if not _LIST.fullmatch(cell):
-            raise ValueError(f"{cell[:60]!r} is not a list of article ids") from None
-        items = [item.strip("\"'") for item in _ITEMS.findall(cell)]
-    if not isinstance(items, list) or not all(type(item) in (int, str) for item in items):
-        raise ValueError(f"{cell[:60]!r} is not a list of article ids")
-    return tuple(dict.fromkeys(str(item).strip() for item in items))
 
 
 def _golds(path: Path, row: int, qid: str, cell: str) -> tuple[str, ...]:
@@ -122,14 +101,6 @@ def _golds(path: Path, row: int, qid: str, cell: str) -> tuple[str, ...]:
 def _require(path: Path, row: int, what: str, value: str) -> None:
     if not value:
         raise ValidationError(f"{path}: row {row} has an empty {what}; fill it in or remove the row")
-
-
-def _require_text(path: Path, row: int, what: str, text: str) -> None:
-    _require(path, row, what, text)
-    if len(text) <= _MOST_MARKUP and not clean_line(text):  # of longer ones something is always left
-        raise ValidationError(
-            f"{path}: row {row} has an empty {what} after cleaning, only {text[:40]!a}; fill it in or remove the row"
-        )
 
 
 def _require_id(path: Path, row: int, column: str, identifier: str) -> None:
@@ -174,6 +145,8 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]
     row = 1
     with _open_text(path) as stream:
         try:
+            if kind := no_csv(cast("BufferedReader", stream.buffer).peek(_HEAD_BYTES)[:_HEAD_BYTES]):
+                raise SourceError(f"{path}: is {kind}")
             reader = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(reader, [])]
             positions = _positions(path, header, columns)
@@ -192,7 +165,10 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]
                 " save the file as UTF-8"
             ) from error
         except csv.Error as error:
-            raise SourceError(f"{path}: not CSV at or after row {row} ({error}); check its quotes there") from error
+            commas = ", and that commas part the columns" if row == 1 else ""
+            raise SourceError(
+                f"{path}: not CSV at or after row {row} ({error}); check its quotes there{commas}"
+            ) from error
         except (OSError, EOFError, zlib.error) as error:
             raise SourceError(
                 f"{path}: unreadable at or after row {row} ({error}); copy or compress it again"
@@ -202,10 +178,14 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]
 def _positions(path: Path, header: list[str], columns: Sequence[str]) -> list[int]:
     missing = [column for column in columns if column not in header]
     if missing:
+        others = CORPUS_COLUMNS if columns == QUESTION_COLUMNS else QUESTION_COLUMNS
         raise SourceError(
             f"{path}: wrong columns, the header is {_listed(header)[:100] or 'empty'} and lacks {_listed(missing)};"
-            f" it must name {_listed(columns)}"
+            f" {wrong_header(header, columns, others)}"
         )
+    twice = [column for column in columns if header.count(column) > 1]
+    if twice:
+        raise SourceError(f"{path}: the header names {twice[0]} {header.count(twice[0])} times; remove all but one")
     return [header.index(column) for column in columns]
 
 

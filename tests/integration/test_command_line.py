@@ -38,6 +38,10 @@ def test_list_shows_each_pipeline_on_a_line() -> None:
         (["--pipeline", "data", "--set", "data.source=cvs"], "got 'cvs'"),
         (["--pipeline", "data", "--set", "data.natural_questions=question.csv"], "did you mean questions.csv?"),
         (["--pipeline", "evaluation", "--set", "evaluation.questions=nowhere.csv"], "nowhere.csv: no such file"),
+        (
+            ["--pipeline", "evaluation", "--set", "evaluation.questions=configs"],
+            "configs: is a folder; name a CSV file",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], expected: str) -> None:

@@ -63,6 +63,7 @@ def test_a_typed_path_starts_from_the_folder_it_was_typed_in() -> None:
     assert parse_override("evaluation.questions=../q.csv", Path("/a/b")) == ("evaluation.questions", Path("/a/q.csv"))
     assert parse_override("evaluation.questions=/x/q.csv", Path("/a/b"))[1] == Path("/x/q.csv")
     assert parse_override("evaluation.questions=q.csv")[1] == Path("q.csv")
+    assert parse_override("evaluation.questions=~/q.csv")[1] == Path.home() / "q.csv"
 
 
 @pytest.mark.parametrize(
