@@ -22,6 +22,7 @@ from retrieval.search.kept import KEPT
 from steps.announce import announce_training
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
+from steps.promotion.bundles import production_ready
 from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.kept_stages import note_stages
 from steps.promotion.notify_result import notify_result
@@ -112,6 +113,7 @@ def run(config: Config, cache: bool) -> Outcome:
     models_ready(config)
     tracking_ready(config)
     before = production_name()
+    production_ready(before)
     with failures_announced(training_pipeline):
         response = launched(announced(training_pipeline), config, cache, before)
     reports = [

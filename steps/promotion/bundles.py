@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from retrieval.comparison import evaluation_on_same_questions
 from retrieval.data.fields import hides_titles
+from retrieval.errors import ArtifactError, ConfigError, StorageError
 from retrieval.evaluation.metrics import Evaluation
 from retrieval.evaluation.trial import Trial, try_bundle
 from retrieval.records import Query
@@ -32,6 +33,28 @@ def try_version(version: str, questions: int) -> Trial:
         return retriever_of(version).search
 
     return try_bundle(load, [query.text for query in queries])
+
+
+def production_ready(production: str) -> None:
+    """See, before a training, that the version it will be compared with at its end can be read.
+
+    Args:
+        production: Version of legal-retriever; empty where there is none.
+
+    Raises:
+        ArtifactError: If what it found in its own test is gone or damaged.
+    """
+    if not production:
+        return
+    try:
+        test_runs_of(production)
+    except (ArtifactError, ConfigError, StorageError) as error:
+        raise ArtifactError(
+            f"{RETRIEVER} {production} is in production and a training is compared with it, but what it found cannot be"
+            f" read: {error}; or put another version there with `python run.py --pipeline promotion --set"
+            f" promotion.version=N`, or take it out with `zenml model version update"
+            f" {RETRIEVER} {production} -s archived`"
+        ) from error
 
 
 def production_on(production: str, candidate: Sequence[Query], cutoffs: Sequence[int]) -> Evaluation | None:
