@@ -115,7 +115,10 @@ def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
                 raise pa.ArrowInvalid(f"holds {_described(file.schema_arrow)}, expected {_described(schema)}")
             rows: list[dict[str, Any]] = file.read(use_threads=False).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise ArtifactError(f"{path}: not a dataset of this version ({error}); write the dataset again") from error
+        raise ArtifactError(
+            f"{path}: not a dataset of this version ({error}); write it anew: train with this version, or take the one"
+            " that wrote it"
+        ) from error
     finally:
         pa.set_memory_pool(before)
     return rows

@@ -32,6 +32,7 @@ _AHEAD = _THREADS + 2
 """Parts that are on their way or wait to be written, at most."""
 _PIECE_BYTES = 256 << 10
 """What is read of a range at a time; blocks of 8 MiB would be fresh memory each, which costs more than the copy."""
+_WRITE_ANEW = "a training with --stack s3 writes it anew"
 _LOST = ("NoSuchUpload", "InvalidPart")
 """What a server says that forgot an upload when it fell over."""
 
@@ -90,9 +91,9 @@ def get_json(s3: S3, uri: str) -> dict[str, Any]:
     try:
         value = json.loads(get_bytes(s3, uri))
     except ValueError as error:
-        raise StorageError(f"{uri}: not JSON ({error}); publish again to replace it", "NotJSON") from error
+        raise StorageError(f"{uri}: not JSON ({error}); {_WRITE_ANEW}", "NotJSON") from error
     if not isinstance(value, dict):
-        raise StorageError(f"{uri}: holds {type(value).__name__}, not an object; publish again", "NotJSON")
+        raise StorageError(f"{uri}: holds {type(value).__name__}, not an object; {_WRITE_ANEW}", "NotJSON")
     return value
 
 

@@ -45,7 +45,7 @@ def test_the_command_makes_the_file_that_a_reranker_maps(bundle, tmp_path, monke
 
 def test_the_command_says_why_there_is_no_file(tmp_path, capsys):
     assert main(["--bundle", str(tmp_path), "--to", str(tmp_path / "states")]) == 1
-    assert "no manifest.json" in capsys.readouterr().err
+    assert "an empty folder" in capsys.readouterr().err
 
 
 async def test_an_engine_learns_of_the_law_after_it_is_ready(bundle, metrics, pairs, tmp_path):
