@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from retrieval.errors import ConfigError
 PREFIX = "RETRIEVER_"
 BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT = 8101, 8102, 8100
 _LISTS = ("api_keys", "cors_origins")
+_SECRET = ("api_keys", "service_key")
 
 
 class ServingSettings(BaseModel):
@@ -101,6 +103,10 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{str(first['loc'][0]).upper()}"
-        known = ", ".join(f"{PREFIX}{field.upper()}" for field in ServingSettings.model_fields)
-        hint = f"known are {known}" if first["type"] == "extra_forbidden" else "mend its value"
-        raise ConfigError(f"{name}: {first['msg']}; {hint}") from error
+        if first["type"] == "extra_forbidden":
+            known = [f"{PREFIX}{field.upper()}" for field in ServingSettings.model_fields]
+            near = get_close_matches(name, known, n=1, cutoff=0.75)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"{name}: no such setting; {hint}known are {', '.join(known)}") from error
+        got = "" if first["loc"][0] in _SECRET else f"got {first['input']!r}; "
+        raise ConfigError(f"{name}: {got}{first['msg']}; mend its value") from error

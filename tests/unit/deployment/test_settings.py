@@ -54,3 +54,14 @@ def test_a_key_file_that_would_leave_the_doors_open_is_refused(tmp_path, content
         path.write_text(content)
     with pytest.raises(ConfigError, match=message):
         read_settings({"RETRIEVER_API_KEYS_FILE": str(path)}).keys()
+
+
+def test_a_misspelt_setting_names_the_nearest_one_and_a_wrong_value_is_shown():
+    with pytest.raises(
+        ConfigError, match=r"^RETRIEVER_BUNDEL: no such setting; did you mean RETRIEVER_BUNDLE\? known are "
+    ):
+        read_settings({"RETRIEVER_BUNDEL": "x"})
+    with pytest.raises(ConfigError, match=r"^RETRIEVER_ZZZ: no such setting; known are RETRIEVER_BUNDLE, "):
+        read_settings({"RETRIEVER_ZZZ": "x"})
+    with pytest.raises(ConfigError, match=r"^RETRIEVER_PORT: got '81o1'; Input should be a valid integer"):
+        read_settings({"RETRIEVER_PORT": "81o1"})
