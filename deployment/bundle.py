@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.data.storage import load_dataset
+from retrieval.data.storage import count_passages, load_dataset
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, verify_folder
 from retrieval.records import Corpus
@@ -71,6 +71,11 @@ class Bundle:
     def has_cross_encoder(self) -> bool:
         """Whether it can rerank."""
         return (self.folder / "cross-encoder").is_dir()
+
+    @property
+    def passages(self) -> int:
+        """How many passages can be found."""
+        return count_passages(self.folder / "corpus")
 
     def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
         """Both stages, or the first alone, ready to search."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -46,6 +46,18 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Finish what waits."""
+
+
+@runtime_checkable
+class TellsReadiness(Protocol):
+    """An engine whose ``/ready`` depends on more than itself, or says more."""
+
+    async def readiness(self) -> dict[str, Any]:
+        """Fields of `Ready` besides.
+
+        Raises:
+            NotReady: If what a question needs is not there.
+        """
 
 
 @dataclass
@@ -202,12 +214,14 @@ def _machinery() -> APIRouter:
     async def health() -> Health:
         return Health(status="alive")
 
-    @router.get("/ready", summary="Is the bundle verified and the model warm?", responses={503: ERRORS[503]})
+    @router.get("/ready", summary="Would a question be answered?", responses={503: ERRORS[503]})
     async def ready(request: Request) -> Ready:
         standing = standing_of(request)
-        facts: BundleFacts = standing.serving().facts
+        engine = standing.serving()
+        facts: BundleFacts = engine.facts
+        more = await engine.readiness() if isinstance(engine, TellsReadiness) else {}
         seconds = round(standing.cold_start_seconds, 3)
-        return Ready(status="ready", cold_start_seconds=seconds, versions=asdict(facts))
+        return Ready(status="ready", cold_start_seconds=seconds, versions=asdict(facts), **more)
 
     @router.get("/metrics", summary="Prometheus's text format", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
