@@ -42,7 +42,7 @@ $(VENV)/.test: $(VENV)/.train
 	@touch $@
 
 serve: $(VENV)/.serve ## Search the newest trained retriever in a browser, until Ctrl-C; ARGS=--in-process takes one process
-	@$(RUN) -m deployment.serve $(ARGS)
+	@$(RUN) -m deployment.serve --tied $(ARGS)
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
 	$(RUN) run.py --pipeline training

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,13 +111,17 @@ class Bundle:
         return load_cross_encoder(self.folder / "cross-encoder")
 
 
-def open_bundle(folder: Path) -> Bundle:
+def open_bundle(folder: Path, checked: Callable[[int], object] = lambda _: None) -> Bundle:
     """Check every file of a bundle against its manifest.
+
+    Args:
+        folder: Of the bundle.
+        checked: Told the size of each file that was read, in bytes.
 
     Raises:
         ArtifactError: If a file is missing, altered, not listed or of a kind that no bundle has, or facts are missing.
     """
-    verify_folder(folder)
+    verify_folder(folder, checked)
     _refuse_strangers(folder)
     return Bundle(folder, _read_facts(folder / FACTS))
 

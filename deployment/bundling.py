@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployment.bundle import FACTS, UNKNOWN, Bundle, BundleFacts, open_bundle, write_facts
+from deployment.progress import stage
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
 from retrieval.folders import MANIFEST, link_or_copy, verify_folder, write_folder
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
@@ -56,22 +57,25 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
     Raises:
         ArtifactError: If the source is damaged, ``target`` holds something else, or the disk is full.
     """
-    verify_folder(source)
+    with stage(f"checking {source}", source) as advance:
+        verify_folder(source, advance)
     if target.exists() and not (target / FACTS).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise ArtifactError(f"{target}: exists and is no bundle; choose another place or remove it")
     try:
-        place = link_or_copy if link else shutil.copyfile
-        with write_folder(target) as staging:
+        place, how = (link_or_copy, "linking") if link else (shutil.copyfile, "copying")
+        with write_folder(target) as staging, stage(f"{how} its files into {target}", source) as advance:
             for name in _files_of(source):
                 (staging / name).parent.mkdir(parents=True, exist_ok=True)
                 place(source / name, staging / name)
+                advance((source / name).stat().st_size)
             write_facts(staging, facts_of_retriever(source))
     except OSError as error:
         raise ArtifactError(
             f"{target}: the bundle was not written ({error.strerror or error}); free some space or choose another"
             " place, then run again; what was there before is untouched"
         ) from error
-    return open_bundle(target)
+    with stage(f"checking {target}", target) as advance:
+        return open_bundle(target, advance)
 
 
 def upload_bundle(source: Path, uri: str) -> Bundle:

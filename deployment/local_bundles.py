@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deployment.bundle import FACTS, Bundle, open_bundle
 from deployment.bundling import make_bundle, refresh_stages, resolve_model
+from deployment.progress import stage
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST
 from retrieval.runtime import choose_runtime
@@ -64,12 +65,12 @@ def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
         ArtifactError: If the source is damaged or the disk is full.
     """
     if (source / FACTS).is_file():
-        return open_bundle(source)
+        return _checked(source)
     digest = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()[:_DIGITS]
     target = bundles / f"{source.name}-{digest}"
     if target.is_dir():
         try:
-            return open_bundle(target)
+            return _checked(target)
         except ArtifactError as error:
             _logger.warning("%s; making it anew", error)
     _logger.info("making a bundle of %s", source)
@@ -78,6 +79,11 @@ def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
         if old != target:  # of a retriever that went by this name before and was replaced
             shutil.rmtree(old, ignore_errors=True)
     return made
+
+
+def _checked(folder: Path) -> Bundle:
+    with stage(f"checking bundle {folder}", folder) as advance:
+        return open_bundle(folder, advance)
 
 
 def untouched_bundle(bundles: Path = BUNDLES) -> Bundle:
@@ -91,7 +97,7 @@ def untouched_bundle(bundles: Path = BUNDLES) -> Bundle:
     target = bundles / "untouched"
     if target.is_dir():
         try:
-            return open_bundle(target)
+            return _checked(target)
         except ArtifactError as error:
             _logger.warning("%s; making it anew", error)
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -168,8 +168,12 @@ def replace_folder(staging: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def verify_folder(folder: Path) -> None:
+def verify_folder(folder: Path, checked: Callable[[int], object] = lambda _: None) -> None:
     """Check that a folder holds exactly what its manifest lists.
+
+    Args:
+        folder: With its manifest.
+        checked: Told the size of each file that was read, in bytes.
 
     Raises:
         ArtifactError: If the folder or manifest is missing, or a file is missing or was altered.
@@ -190,6 +194,7 @@ def verify_folder(folder: Path) -> None:
                 f"{path}: SHA-256 {got[:12]} but {MANIFEST} says {expected[:12]};"
                 " the file is cut short or altered, so write or download it again"
             )
+        checked(path.stat().st_size)
 
 
 def _read_manifest(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from deployment.refusals import UpstreamFault
 
 PROBE = "Người lao động được nghỉ hằng năm bao nhiêu ngày?"
 """Asked of a service when it comes up; none that a client asked."""
+_LOOK_SECONDS = 3.0
 KEY_ADVICE = "set RETRIEVER_SERVICE_KEY to one of its RETRIEVER_API_KEYS"
 KEY_REFUSED = frozenset({401, 403})
 
@@ -46,9 +47,11 @@ def look_at(client: httpx.AsyncClient, answers: Callable[[], Awaitable[object]],
     async def look() -> Mapping[str, Any]:
         nonlocal up
         came_up, up = not up, False
-        response = await client.get("/ready")
+        response = await client.get("/ready", timeout=_LOOK_SECONDS)
         if response.status_code in KEY_REFUSED:
             raise UpstreamFault(f"answered {response.status_code}; {KEY_ADVICE}")
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise UpstreamFault("answered 503: it loads its bundle, or stops")
         if response.status_code != httpx.codes.OK:
             raise UpstreamFault(f"answered {response.status_code}")
         try:
