@@ -39,6 +39,8 @@ class Endpoint(Generic[Engine]):
         load: Fetches, verifies and loads; blocks.
         act: Answers a payload.
         probe: Numbers that a sound model always gives, from a small question.
+        begin: Begins what goes on beside jobs, once the model has answered.
+        tell: What the first answer says besides.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Endpoint(Generic[Engine]):
     load: Callable[[ServingSettings, EndpointMetrics, Callable[[str], None]], Engine]
     act: Callable[[Engine, Mapping[str, Any], Asked], Awaitable[dict[str, Any]]]
     probe: Callable[[Engine], Awaitable[NDArray[np.float32]]]
+    begin: Callable[[Engine], None] = lambda _: None
+    tell: Callable[[Engine], Output] = lambda _: {}
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Worker(Generic[Engine]):
             _logger.exception("a job failed")
             hidden = Refusal("something went wrong here; it was logged, so ask again or tell the operator")
             return job_error(hidden, refresh_worker=not await self._sound(loaded))
-        return output | self._first()
+        return output | self._first(loaded.engine)
 
     async def _ready(self) -> _Loaded[Engine]:
         async with self._loading:
@@ -118,6 +122,7 @@ class Worker(Generic[Engine]):
                 engine = await asyncio.to_thread(load, self._settings, self.metrics, lap)
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
+                self._endpoint.begin(engine)
                 self.metrics.cold_starts.labels(self._endpoint.name).inc()
                 _logger.info("cold start: %s", self._cold_start.report())
             return self._loaded
@@ -131,12 +136,12 @@ class Worker(Generic[Engine]):
             return False
         return bool(np.allclose(now, loaded.probed, rtol=0.0, atol=_TOLERANCE))
 
-    def _first(self) -> Output:
+    def _first(self, engine: Engine) -> Output:
         """What the first answer tells besides."""
         if self._told:
             return {}
         self._told = True
-        return {"cold_start": self._cold_start.report()}
+        return {"cold_start": self._cold_start.report(), **self._endpoint.tell(engine)}
 
 
 def run_worker(endpoint: Endpoint[Engine]) -> int:
