@@ -147,7 +147,7 @@ def test_a_kept_retriever_that_is_damaged_keeps_nothing_and_breaks_nothing(proje
 
 
 def test_many_at_once_lose_nothing_that_is_needed_and_read_only_whole_files(project, tmp_path, monkeypatch):
-    _, states, reader = project
+    _, states, _ = project
     (needed,) = states.glob("*.npy")
     monkeypatch.setattr(kept_states.make_room, "__defaults__", (2 * needed.stat().st_size,))
     encoders = [tiny_encoder(tmp_path / f"at-once-{seed}") for seed in range(4)]
