@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import torch
 from runpod.serverless.modules import rp_fitness
 from runpod.serverless.modules.rp_job import run_job
 
+from deployment import reranking
 from deployment.bundle import Bundle
 from deployment.embedding import EmbeddingEngine
+from deployment.law_states import law_states
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
 from deployment.settings import ServingSettings
 from retrieval.errors import ArtifactError, ConfigError, ServingError
+from retrieval.runtime import Runtime
 from tests.tiny_bundle import QUESTION
 
 PAIR = {"query": QUESTION, "document": "Người lao động được nghỉ hằng năm."}
@@ -231,3 +235,22 @@ def test_a_wrong_variable_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setenv("RUNPOD_LOG_LEVEL", "INFO")
     assert run_worker(bi_encoder.ENDPOINT) == 2
     assert capsys.readouterr().err.startswith("error: RETRIEVER_JOBS: ")
+
+
+def test_the_first_answer_tells_what_is_missing_of_the_law_and_what_is_made_later_is_used(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reranking, "_LOOK_AGAIN_SECONDS", 0.01)
+    worker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder, states=tmp_path))
+    first, second = (jobs(worker, {"action": "score_pair", **PAIR})[0]["output"] for _ in range(2))
+    assert first["passage_states"]["of"] == 24
+    assert first["passage_states"]["known"] == 0
+    assert "passage_states" not in second
+    assert worker.engine is not None
+    runtime = Runtime(torch.device("cpu"), torch.float32, 1)
+    law_states(bundle, bundle.cross_encoder(), runtime, tmp_path, make=True)
+    while worker.engine.passage_states.status != "known":
+        time.sleep(0.01)
+    after = jobs(worker, {"action": "score_pair", **PAIR})[0]["output"]
+    assert after["score"] == pytest.approx(first["score"], abs=2e-3)
+    asyncio.run(worker.engine.close())
