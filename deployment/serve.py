@@ -91,12 +91,7 @@ class Serving:
 
 @contextmanager
 def serving(
-    bundle: Path,
-    ports: Ports,
-    in_process: bool,
-    rerank: bool,
-    logs: Path = LOGS,
-    chosen: ServeSettings | None = None,
+    bundle: Path, ports: Ports, in_process: bool, rerank: bool, logs: Path = LOGS, chosen: ServeSettings | None = None
 ) -> Iterator[Serving]:
     """Run the processes until the block ends, ready when it begins.
 
@@ -195,11 +190,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(given: argparse.Namespace, user: ServeSettings) -> None:
     """Choose, start, say where, and wait."""
     settings, in_process, parent = user.settings, given.in_process, os.getppid()
-    for line in user.not_used(in_process, given.untouched or given.model != NEWEST):
+    chosen = given.untouched or given.model != NEWEST
+    for line in user.not_used(in_process, chosen):
         _logger.warning("%s", line)
     ports = Ports(user.port(given.port), given.bi_encoder_port, given.cross_encoder_port).claimed(in_process)
-    chosen = given.untouched or given.model != NEWEST or not settings.bundle
-    named = None if chosen else local_folder(settings.bundle, settings.cache)
+    named = None if chosen or not settings.bundle else local_folder(settings.bundle, settings.cache)
     bundle = choose_bundle(given.model, given.untouched, named)
     _logger.info("starting %s", "one process" if in_process else "gateway and services")
     folder = bundle.folder.absolute()

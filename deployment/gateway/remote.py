@@ -79,7 +79,7 @@ class RemoteFirstStage:
 
     async def standing(self) -> StageStanding:
         """Whether a question to it would be answered now."""
-        return StageStanding(await self._watch.told())
+        return StageStanding(self._watch.told(await self._watch.seen()))
 
     async def search(self, question: str, top_k: int) -> list[Answer]:
         """The best articles for a question.
@@ -139,8 +139,8 @@ class RemoteReranker:
 
     async def standing(self) -> StageStanding:
         """Whether documents would be scored now, and what it knows of the law beforehand."""
-        service, seen = await self._watch.told(), await self._watch.seen()
-        return StageStanding(service, seen.facts.get("passage_states"))
+        seen = await self._watch.seen()
+        return StageStanding(self._watch.told(seen), seen.facts.get("passage_states"))
 
     async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.

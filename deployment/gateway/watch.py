@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -79,10 +79,9 @@ class ServiceWatch:
             return Seen(self._clock(), f"{self._named} has not answered for {self._patience_seconds:g} s")
         return self._seen
 
-    async def told(self) -> ServiceOut:
-        """The same, for people."""
-        seen = await self.seen()
-        status = "not_ready" if seen.reason else "ready"
+    def told(self, seen: Seen) -> ServiceOut:
+        """What was seen, for people."""
+        status: Literal["ready", "not_ready"] = "not_ready" if seen.reason else "ready"
         return ServiceOut(address=self.address, status=status, reason=seen.reason)
 
     async def close(self) -> None:
