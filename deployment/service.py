@@ -17,10 +17,11 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from deployment.actions import Asked, invalid
+from deployment.actions import Asked
 from deployment.answers import ERRORS, Health, Ready
 from deployment.bundle import BundleFacts
 from deployment.doors import OPEN_PATHS, Doors
+from deployment.input_errors import invalid
 from deployment.refusals import InvalidInput, MethodNotAllowed, NotFound, NotReady, Refusal
 from deployment.settings import ServingSettings
 from monitoring.cost import Price, price_of
