@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from deployment.actions import Asked
+from deployment.payload_types import json_type
 from deployment.refusals import InvalidInput
 
 Engine = TypeVar("Engine")
 Answer = dict[str, Any]
-_KEY = "openai_route"
+_KEY, _INPUT = "openai_route", "openai_input"
 
 
 def is_routed(payload: Mapping[str, Any]) -> bool:
@@ -31,11 +32,12 @@ def with_routes(
 
     async def either(engine: Engine, payload: Mapping[str, Any], asked: Asked) -> Answer:
         if not is_routed(payload):
-            return await act(engine, payload, asked)
+            own = {name: value for name, value in payload.items() if value is not None or name not in {_KEY, _INPUT}}
+            return await act(engine, own, asked)
         path = payload[_KEY]
         if not isinstance(path, str):
-            raise InvalidInput(f"{_KEY} is {type(path).__name__}; send a path such as /v1/models")
-        return await route(engine, _path(path), payload.get("openai_input") or {}, asked)
+            raise InvalidInput(f"{_KEY} is {json_type(path)}; send a path such as /v1/models")
+        return await route(engine, _path(path), payload.get(_INPUT) or {}, asked)
 
     return either
 
