@@ -86,7 +86,8 @@ def has_text(text: str) -> bool:
     What a question needs, in training data and from a client alike. A passage needs less: whatever is not empty is
     embedded and scored, for among many there is now and then a ruled line or a row of dots.
     """
-    return any(map(str.isalnum, clean_text(text)))
+    marked = "<" in text or "&" in text  # nothing but tags and entities takes letters with it, or makes some
+    return any(map(str.isalnum, clean_text(text) if marked else text))
 
 
 def text_key(text: str) -> str:
