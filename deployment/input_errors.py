@@ -76,6 +76,8 @@ def _problem(error: Mapping[str, Any]) -> str:
 
 def _missing(given: Any, _: Mapping[str, Any]) -> str:  # noqa: ANN401 - whatever the client sent
     """With the names that are there, among which may be the one that was meant."""
+    if given is None:
+        return "is missing; send a JSON object"
     names = [str(name)[:_LONGEST_PART] for name in given][:_MOST_PLACES] if isinstance(given, dict) else []
     return f"is missing (there is {', '.join(names)}); add it" if names else "is missing; add it"
 
@@ -94,8 +96,10 @@ _PROBLEMS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda given, of: f"is {_short(given)}; send {of['ge']} or more",
     "less_than_equal": lambda given, of: f"is {_short(given)}; send {of['le']} or less",
     "literal_error": lambda given, of: f"is {_short(given)}; send {of['expected']}",
-    "union_tag_invalid": lambda _, of: f"has the {_unquoted(of)} {of['tag'][:40]!r}; send one of {of['expected_tags']}",
-    "union_tag_not_found": lambda _, of: f"has no {_unquoted(of)}; add one, see /openapi.json for those there are",
+    "union_tag_invalid": lambda given, of: (
+        f"has {_short(given[_key(of)])} for {_key(of)}; send one of {of['expected_tags']}"
+    ),
+    "union_tag_not_found": lambda _, of: f"has no {_key(of)}; add one, see /openapi.json for those there are",
 }
 """Sentences by pydantic's name of the error, from the value and its context."""
 
@@ -106,5 +110,5 @@ def _short(given: object) -> str:
     )
 
 
-def _unquoted(context: Mapping[str, Any]) -> str:
+def _key(context: Mapping[str, Any]) -> str:
     return str(context["discriminator"]).strip("'")

@@ -107,7 +107,9 @@ def test_what_is_wrong_with_a_rerank_request_names_the_document_and_its_field(mo
 @pytest.mark.parametrize(
     ("adapter", "payload", "message"),
     [
-        (BI, {"action": "dance"}, "the body has the action 'dance'; send one of 'embed', 'batch_embed', 'search'"),
+        (BI, {"action": "dance"}, "the body has 'dance' for action; send one of 'embed', 'batch_embed', 'search'"),
+        (BI, {"action": None}, "the body has null for action; send one of 'embed', 'batch_embed', 'search'"),
+        (BI, {"action": []}, "the body has a list for action; send one of 'embed', 'batch_embed', 'search'"),
         (BI, {"text": Q}, "the body has no action; add one, see /openapi.json for those there are"),
         (BI, [1], "the body is a list; send an object"),
         (BI, {"action": "embed"}, "text is missing (there is action); add it"),

@@ -170,3 +170,10 @@ def test_a_list_as_long_as_openai_takes_fits_and_a_body_over_the_limit_is_told_i
     answer = bi_encoder.post("/v1/embeddings", content=b"[" * ((8 << 20) + 1))
     assert answer.status_code == 413
     assert "8,388,608 bytes, the limit of RETRIEVER_MAX_BODY_BYTES; send fewer texts at once" in answer.text
+
+
+def test_what_is_asked_of_the_wrong_service_is_told_what_this_one_answers(bi_encoder, cross_encoder):
+    told = bi_encoder.post("/v1/rerank", json={}).json()["error"]["message"]
+    assert told.startswith("/v1/rerank: nothing is here; the bi-encoder answers /infer, /v1/embeddings, /v1/models")
+    told = cross_encoder.post("/v1/embeddings", json={}).json()["error"]["message"]
+    assert "the cross-encoder answers /infer, /v1/rerank, /v2/rerank, /v1/models" in told
