@@ -192,6 +192,17 @@ def verify_folder(folder: Path) -> None:
             )
 
 
+def listed_files(folder: Path) -> dict[str, str]:
+    """SHA-256 by relative POSIX path, as a folder's manifest says.
+
+    Raises:
+        ArtifactError: If there is no manifest, or something else of that name.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ArtifactError(f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short")
+    return _read_manifest(folder / MANIFEST)
+
+
 def _read_manifest(path: Path) -> dict[str, str]:
     try:
         listed = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
