@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
 from retrieval.search.kept.contents import law_of
-from retrieval.search.kept.folders import KEPT, KeptRetriever, kept_retrievers
+from retrieval.search.kept.folders import KEPT, KeptRetriever, kept_retrievers, store_named
 from retrieval.search.kept.notes import POINTER, read_note
 from retrieval.search.kept.stages import STAGES, recorded_stages
 
@@ -92,7 +93,7 @@ def served_retriever(root: Path = KEPT, ask: Ask = nobody) -> Choice:
     Raises:
         ArtifactError: If nothing is kept, or a stage is filled in several stores and the store in use is none of them.
     """
-    known = kept_retrievers(root)
+    known, ask = kept_retrievers(root), cache(ask)
     latest = _latest(known, root)
     for stage in STAGES:
         found = _in_stage(stage, known, root, ask)
@@ -130,11 +131,18 @@ def _in_stage(stage: str, known: Sequence[KeptRetriever], root: Path, ask: Ask) 
     here = ask() if len(recorded) > 1 else ""
     absent = next((store for store in missing if store and store == here), missing[0] if not inside else None)
     if absent is not None:
-        return (
-            f"{root / recorded[absent]}: version {recorded[absent]} is in {stage} but was not kept on this machine;"
-            " train it here, or copy the folder, or a bundle of it, from the machine that did"
-        )
+        return _not_here(recorded[absent], absent, stage, known, root)
     return _of_one_store(f"a version in {stage}", inside, lambda: here, stage)
+
+
+def _not_here(version: str, store: str, stage: str, known: Sequence[KeptRetriever], root: Path) -> str:
+    named = f"version {version} of {store_named(store)}" if store else f"version {version}"
+    others = [one for one in known if one.version == version]
+    strangers = f"; of another store, or not known to be of this one: {_listed(others)}" if others else ""
+    return (
+        f"{root}: {named} is in {stage} but was not kept on this machine; train it here, or copy the folder, or a"
+        f" bundle of it, from the machine that did{strangers}"
+    )
 
 
 def _newest_by_store(retrievers: Iterable[KeptRetriever]) -> dict[str, KeptRetriever]:
@@ -149,7 +157,7 @@ def _of_one_store(what: str, found: dict[str, KeptRetriever], ask: Ask, stage: s
     here = next(iter(found)) if len(found) == 1 else ask() or None
     if here is None or here not in found:
         raise ArtifactError(
-            f"{what} is kept of {len(found)} stores, and the store in use is not known to be one of them:"
+            f"{what} is kept from {len(found)} stores, and the store in use is not known to be one of them:"
             f" {_listed(found.values())}; name one of these folders, as in --model {next(iter(found.values())).folder}"
         )
     others = tuple(one for store, one in found.items() if store != here)

@@ -20,7 +20,8 @@ def law_of(folder: Path) -> str:
     except (OSError, ValueError, KeyError):
         return "articles cannot be read"
     more = f" and {len(names) - _LAWS_NAMED} more" if len(names) > _LAWS_NAMED else ""
-    return f"{len(laws):,} articles" + (f" of {', '.join(names[:_LAWS_NAMED])}{more}" if names else "")
+    articles = f"{len(laws):,} article{'' if len(laws) == 1 else 's'}"
+    return articles + (f" of {', '.join(names[:_LAWS_NAMED])}{more}" if names else "")
 
 
 def data_version_of(folder: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -209,10 +210,16 @@ def _described(folder: Path) -> KeptRetriever:
         listed_files(folder)
     except ArtifactError as error:
         fault = str(error)
-    manifest = folder / MANIFEST
-    written = (manifest if manifest.is_file() else folder).stat().st_mtime
-    kept = _time(facts.get("kept", "")) or datetime.fromtimestamp(written, timezone.utc)
+    kept = _time(facts.get("kept", "")) or _written(folder)
     return KeptRetriever(folder, facts.get("retriever") or folder.name, facts.get("store", ""), facts, kept, fault)
+
+
+def _written(folder: Path) -> datetime:
+    """When a folder's manifest was written, else the folder; long ago for one that has just gone."""
+    for path in (folder / MANIFEST, folder):
+        with suppress(OSError):
+            return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return datetime.fromtimestamp(0, timezone.utc)
 
 
 def _time(text: str) -> datetime | None:
