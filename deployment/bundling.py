@@ -154,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--to", required=True, metavar="DIR|s3://...", help="becomes the bundle")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    _logger.setLevel(logging.INFO)
     try:
         source = resolve_model(given.model)
         bundle = upload_bundle(source, given.to) if "://" in given.to else make_bundle(source, Path(given.to))
