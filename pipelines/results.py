@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from materializers.models import RetrieverMaterializer
 from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.evaluation.reports import Report
 from retrieval.search.kept import keep
-from steps.promotion.store import store_facts
+from steps.promotion.store import run_of, store_facts
 from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER
 from steps.tracking.runs import git_commit
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,24 @@ def keep_retriever(response: PipelineRunResponse, made: Mapping[str, str]) -> Pa
         response: The finished training.
         made: Version by model name.
     """
-    client = Client()
     artifact = response.steps["evaluate_cross_encoder"].outputs["retriever"][0]
-    folder = RetrieverMaterializer(artifact.uri, client.active_stack.artifact_store).local_folder()
-    run = client.get_pipeline_run(artifact.producer_pipeline_run_id) if artifact.producer_pipeline_run_id else response
+    folder = RetrieverMaterializer(artifact.uri, Client().active_stack.artifact_store).local_folder()
     facts = {
         "retriever": made[RETRIEVER],
         "bi_encoder": made[BI_ENCODER],
         "cross_encoder": made[CROSS_ENCODER],
         "code": git_commit(Path.cwd()),
-        "run": run.name,
+        "run": run_of(artifact) or response.name,
         "kept": datetime.now(timezone.utc).isoformat(),
         **store_facts(),
     }
-    return keep(folder, made[RETRIEVER], facts=facts)
+    kept = keep(folder, made[RETRIEVER], facts=facts)
+    if kept.name != made[RETRIEVER]:
+        logger.info(
+            "version %s of this ZenML store is kept as %s, since another retriever is called %s here;"
+            " `python -m retrieval.search --list` shows them",
+            made[RETRIEVER],
+            kept.name,
+            made[RETRIEVER],
+        )
+    return kept

@@ -15,6 +15,7 @@ from retrieval.s3.folders import read_manifest
 from retrieval.search.kept.folders import KeptRetriever, adopt, identifying_files
 from stacks.connection import s3_of
 from steps.promotion.mirror import store_of
+from steps.promotion.store import run_of
 from steps.promotion.versions import MAIN, RETRIEVER, versions
 
 _logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def adopt_own(unknown: Iterable[KeptRetriever], facts: Mapping[str, str]) -> Non
         artifact = own.get(one.version)
         try:
             if artifact and identifying_files(_listed(artifact)) == identifying_files(listed_files(one.folder)):
-                adopt(one, facts)
+                adopt(one, {**facts, "run": run_of(artifact)})
         except (RetrievalError, OSError) as error:  # it stays as it is, of a store that is not known
             _logger.info("%s: its store cannot be told (%s)", one.folder, error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit, urlunsplit
 
 from zenml.client import Client
+from zenml.models import ArtifactVersionResponse
 
 
 def store_facts() -> dict[str, str]:
@@ -17,6 +18,14 @@ def store_facts() -> dict[str, str]:
     project = client.active_project
     named = "" if project.name == "default" else f", project {project.name}"
     return {"store": str(project.id), "store_url": _without_login(client.zen_store.url) + named}
+
+
+def run_of(artifact: ArtifactVersionResponse) -> str:
+    """Name of the run that made an artifact; empty where it was deleted."""
+    try:
+        return str(Client().get_pipeline_run(artifact.producer_pipeline_run_id).name)
+    except (KeyError, ValueError):  # none is noted, or it is gone
+        return ""
 
 
 def _without_login(url: str) -> str:

@@ -86,7 +86,7 @@ def test_a_training_in_another_store_replaces_nothing_that_is_served(stores: Sto
 def test_a_retriever_of_before_stores_were_told_apart_is_found_by_its_files(stores: Stores, tmp_path: Path) -> None:
     shutil.copytree(stores.folder / KEPT, tmp_path / KEPT)
     stores, kept = Stores(tmp_path, stores.homes), tmp_path / KEPT
-    store = facts_of(kept / "1")["store"]
+    store, run = (facts_of(kept / "1")[name] for name in ("store", "run"))
     with write_folder(kept / "1") as staging:  # as it was kept then
         shutil.copytree(kept / "1", staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("facts.json"))
         (staging / "facts.json").write_text('{"retriever": "1", "code": "abc"}')
@@ -94,6 +94,6 @@ def test_a_retriever_of_before_stores_were_told_apart_is_found_by_its_files(stor
     assert stores.bundled_of("smoke", "production") == f"{KEPT}/1"
     assert "store" not in facts_of(kept / "1")
     assert stores.bundled_of("mine", "production") == f"{KEPT}/1"
-    assert facts_of(kept / "1")["store"] == store
-    assert facts_of(kept / "1")["code"] == "abc"
+    found = facts_of(kept / "1")
+    assert (found["store"], found["run"], found["code"]) == (store, run, "abc")
     assert '"production": "1"' in (kept / "stages.json").read_text()
