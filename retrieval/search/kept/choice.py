@@ -12,7 +12,7 @@ from retrieval.errors import ArtifactError
 from retrieval.search.kept.contents import law_of
 from retrieval.search.kept.folders import KEPT, KeptRetriever, kept_retrievers, store_named
 from retrieval.search.kept.notes import POINTER, read_note
-from retrieval.search.kept.stages import STAGES, recorded_stages
+from retrieval.search.kept.stages import STAGES, holders_of, recorded_stages
 
 Ask = Callable[[], str]
 """Gives the id of the ZenML store in use, or nothing where it is not known; called only where a name is ambiguous."""
@@ -120,18 +120,18 @@ def _in_stage(stage: str, known: Sequence[KeptRetriever], root: Path, ask: Ask) 
     Raises:
         ArtifactError: If several stores have one.
     """
-    recorded = {store: stages[stage] for store, stages in recorded_stages(root).items() if stage in stages}
-    if not recorded:
+    noted = recorded_stages(root)
+    holders = holders_of(stage, known, noted)
+    if not holders:
         return (
             f"{root}: no version is known to be in {stage}; promote one with `python run.py --pipeline promotion`,"
             " or name a version or latest"
         )
-    inside = _newest_by_store(one for one in known if recorded.get(one.store) == one.version)
-    missing = [store for store in recorded if store not in inside]
-    here = ask() if len(recorded) > 1 else ""
-    absent = next((store for store in missing if store and store == here), missing[0] if not inside else None)
-    if absent is not None:
-        return _not_here(recorded[absent], absent, stage, known, root)
+    inside = {store: one for store, one in holders.items() if one is not None}
+    here = ask() if len(holders) > 1 else ""
+    if not inside or (here and here in holders and here not in inside):
+        store = here if here in holders else next(iter(holders))
+        return _not_here(noted[store][stage], store, stage, known, root)
     return _of_one_store(f"a version in {stage}", inside, lambda: here, stage)
 
 

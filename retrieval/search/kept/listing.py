@@ -8,7 +8,7 @@ from retrieval.errors import ArtifactError
 from retrieval.search.kept.choice import LATEST, Ask, kept_folder, nobody, served_retriever
 from retrieval.search.kept.contents import data_version_of, law_of, megabytes_of
 from retrieval.search.kept.folders import KEPT, KeptRetriever, kept_retrievers, store_named
-from retrieval.search.kept.stages import recorded_stages
+from retrieval.search.kept.stages import STAGES, holders_of, recorded_stages
 
 
 def listing(root: Path = KEPT, ask: Ask = nobody) -> str:
@@ -22,12 +22,23 @@ def listing(root: Path = KEPT, ask: Ask = nobody) -> str:
     if not known:
         return f"{root}: no trained retriever here; run `python run.py --pipeline training` first"
     try:
-        stages, notes = recorded_stages(root), []
+        noted, notes = recorded_stages(root), []
     except ArtifactError as error:
-        stages, notes = {}, [str(error)]
+        noted, notes = {}, [str(error)]
+    holders = {stage: holders_of(stage, known, noted) for stage in STAGES}
+    origins = {one.store: one.origin for one in known}
+    notes += [
+        f"in {stage}, but not kept here: version {noted[store][stage]} of {origins.get(store) or store_named(store)}"
+        for stage, found in holders.items()
+        for store, one in found.items()
+        if one is None
+    ]
     served, defaults = _defaults(root, ask)
-    blocks = [_block(one, [*_stages_of(one, known, stages), *(["served"] if one == served else [])]) for one in known]
-    return "\n\n".join([*blocks, "\n".join([*notes, *_not_kept(known, stages), *defaults])])
+    blocks = []
+    for one in known:
+        inside = [stage for stage, found in holders.items() if one in found.values()]
+        blocks.append(_block(one, [*inside, *(["served"] if one == served else [])]))
+    return "\n\n".join([*blocks, "\n".join([*notes, *defaults])])
 
 
 def _block(one: KeptRetriever, stages: list[str]) -> str:
@@ -42,23 +53,6 @@ def _block(one: KeptRetriever, stages: list[str]) -> str:
     }
     lines = [f"    {title:7}{value}" for title, value in rows.items() if value]
     return "\n".join([", ".join([one.name, f"version {one.version}", *stages]), *lines])
-
-
-def _stages_of(one: KeptRetriever, known: list[KeptRetriever], stages: dict[str, dict[str, str]]) -> list[str]:
-    """Its stages in its store; a folder whose number the store gave anew has none."""
-    newest = next(other for other in known if (other.store, other.version) == (one.store, one.version))
-    inside = stages.get(one.store, {}) if newest is one else {}
-    return [stage for stage, version in inside.items() if version == one.version]
-
-
-def _not_kept(known: list[KeptRetriever], stages: dict[str, dict[str, str]]) -> list[str]:
-    kept, origins = {(one.store, one.version) for one in known}, {one.store: one.origin for one in known}
-    return [
-        f"in {stage}, but not kept here: version {version} of {origins.get(store) or store_named(store)}"
-        for store, inside in stages.items()
-        for stage, version in inside.items()
-        if (store, version) not in kept
-    ]
 
 
 def _defaults(root: Path, ask: Ask) -> tuple[KeptRetriever | None, list[str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
-from retrieval.search.kept.folders import KEPT, kept_retrievers
+from retrieval.search.kept.folders import KEPT, KeptRetriever, kept_retrievers
 from retrieval.search.kept.notes import STAGES_FILE, locked, read_note, write_note
 
 STAGES = ("production", "staging")
@@ -54,6 +54,24 @@ def recorded_stages(root: Path = KEPT) -> dict[str, dict[str, str]]:
     stores = note.pop(_STORES, {})
     found = {"": note, **(stores if isinstance(stores, dict) else {})}
     return {store: _stages(values) for store, values in found.items() if isinstance(values, dict) and values}
+
+
+def holders_of(
+    stage: str, known: Sequence[KeptRetriever], noted: Mapping[str, Mapping[str, str]]
+) -> dict[str, KeptRetriever | None]:
+    """What is in a stage in each store; None where that version is not kept here.
+
+    Args:
+        stage: One of `STAGES`.
+        known: As `kept_retrievers` gives them: of two of one store and number the one kept last is meant.
+        noted: As `recorded_stages` gives it. Where no store is noted at all, a version is the folder of that name.
+    """
+    found: dict[str, KeptRetriever | None] = {}
+    for store, version in ((store, stages[stage]) for store, stages in noted.items() if stage in stages):
+        own = (one for one in known if (one.store, one.version) == (store, version))
+        named = (one for one in known if one.name == version and not any(noted))
+        found[store] = next(own, None) or next(named, None)
+    return found
 
 
 def _stages(values: Mapping[str, object]) -> dict[str, str]:

@@ -180,6 +180,15 @@ def test_folders_of_before_stores_were_told_apart_are_found_as_they_were(six, ro
     assert kept_folder("latest", root) == root / "1"
 
 
+def test_notes_without_any_store_mean_the_folder_of_that_name(both, root):
+    """As a checkout of before writes them over those of now."""
+    (root / "stages.json").write_text('{"production": "1"}')
+    assert kept_folder("production", root) == both[0]
+    record_stages({}, root, B)  # from now on each store speaks for itself
+    with pytest.raises(ArtifactError, match="no version is known to be in production"):
+        kept_folder("production", root)
+
+
 def test_another_store_takes_neither_folder_nor_stage_from_one_that_is_not_known(six, one, root):
     old = keep(six, "1", root)
     record_stages({"production": "1"}, root)
