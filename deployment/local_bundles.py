@@ -13,7 +13,7 @@ from pathlib import Path
 from deployment.bundle import FACTS, Bundle, open_bundle
 from deployment.bundling import make_bundle, resolve_model
 from retrieval.errors import ArtifactError
-from retrieval.folders import MANIFEST
+from retrieval.folders import MANIFEST, listed_files
 from retrieval.runtime import choose_runtime
 from retrieval.search.kept import KEPT, kept_folder, served_retriever
 from retrieval.search.kept.current_store import refresh_stages
@@ -59,6 +59,7 @@ def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
     """
     if (source / FACTS).is_file():
         return open_bundle(source)
+    listed_files(source)  # says what is wrong with a folder that has no manifest
     digest, name = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()[:_DIGITS], _name_of(source, bundles)
     target = bundles / f"{name}-{digest}"
     if target.is_dir():

@@ -174,13 +174,7 @@ def verify_folder(folder: Path) -> None:
     Raises:
         ArtifactError: If the folder or manifest is missing, or a file is missing or was altered.
     """
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise ArtifactError(
-            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
-            " so write or download it again"
-        )
-    for name, expected in _read_manifest(manifest).items():
+    for name, expected in listed_files(folder).items():
         path = folder / name
         if not path.is_file():
             raise ArtifactError(f"{path}: listed in {MANIFEST} but missing; write or download the folder again")
@@ -199,7 +193,10 @@ def listed_files(folder: Path) -> dict[str, str]:
         ArtifactError: If there is no manifest, or something else of that name.
     """
     if not (folder / MANIFEST).is_file():
-        raise ArtifactError(f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short")
+        raise ArtifactError(
+            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
+            " so write or download it again"
+        )
     return _read_manifest(folder / MANIFEST)
 
 

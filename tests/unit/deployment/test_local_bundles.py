@@ -84,6 +84,9 @@ def test_a_damaged_retriever_is_not_bundled(kept, tmp_path):
     shutil.rmtree(kept / "1" / "corpus")
     with pytest.raises(ArtifactError, match="corpus"):
         bundle_of(kept / "1", tmp_path / "bundles")
+    (kept / "2/manifest.json").unlink()
+    with pytest.raises(ArtifactError, match=r"2: no manifest\.json"):
+        bundle_of(kept / "2", tmp_path / "bundles")
 
 
 @pytest.fixture
