@@ -28,7 +28,7 @@ from deployment.local_servers import (
 from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.extras import need
-from retrieval.search.kept import KEPT
+from retrieval.search.kept import kept_retrievers
 from retrieval.telemetry import telemetry_off
 
 LOGS = Path(".cache/serve")
@@ -135,7 +135,7 @@ def choose_bundle(model: str, untouched: bool) -> Bundle:
     try:
         return bundle_of(trained_folder(model))
     except ArtifactError as error:
-        if model != NEWEST or (KEPT / "latest.json").is_file():
+        if model != NEWEST or kept_retrievers():
             raise
         if not _agreed(f"{error}\n{_OFFER}. Do that? [y/N] "):
             raise ArtifactError(f"{error}; or serve the untouched encoder: make serve ARGS=--untouched") from error
