@@ -157,11 +157,37 @@ class RelevanceOut(BaseModel):
     document: dict[str, Any] | None = None
 
 
+class MetaOut(BaseModel):
+    """What Cohere tells besides."""
+
+    api_version: dict[str, str]
+    tokens: dict[str, int]
+
+
 class V1RerankOut(Served):
     """Cohere's and Jina's rerank answer."""
 
+    id: str
     results: list[RelevanceOut]
+    meta: MetaOut
     usage: UsageOut
+
+
+class ModelOut(BaseModel):
+    """A model in OpenAI's shape."""
+
+    id: str
+    object: Literal["model"]
+    created: int = Field(description="Since when it is served here, in seconds of Unix time.")
+    owned_by: str
+    root: str = Field(description="Its version.")
+
+
+class ModelsOut(BaseModel):
+    """OpenAI's list of models."""
+
+    object: Literal["list"]
+    data: list[ModelOut]
 
 
 class Health(BaseModel):

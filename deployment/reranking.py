@@ -57,6 +57,7 @@ class RerankingEngine:
     Attributes:
         facts: Versions of what is served.
         metrics: Of the service.
+        loaded_at: Unix time of its loading, in seconds.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class RerankingEngine:
         self._closing = threading.Event()
         if cross_encoder.late is not None and known_text_megabytes:
             cross_encoder.late.memory = KnownTexts(known_text_megabytes << 20)
-        self.facts, self._model, self.metrics = facts, cross_encoder, metrics
+        self.facts, self._model, self.metrics, self.loaded_at = facts, cross_encoder, metrics, int(time.time())
         self._queue = ModelQueue(cross_encoder.score_rows, runtime, metrics, queue_tokens)
 
     async def warm_up(self) -> None:

@@ -32,7 +32,7 @@ from deployment.serve_settings import ServeSettings, read_serve_settings
 from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.extras import need
-from retrieval.search.kept import KEPT
+from retrieval.search.kept import kept_retrievers
 from retrieval.telemetry import telemetry_off
 
 LOGS = Path(".cache/serve")
@@ -152,7 +152,7 @@ def choose_bundle(model: str, untouched: bool, named: Path | None = None) -> Bun
     try:
         return bundle_of(trained_folder(model))
     except ArtifactError as error:
-        if model != NEWEST or (KEPT / "latest.json").is_file():
+        if model != NEWEST or kept_retrievers():
             raise
         if not _agreed(f"{error}\n{_OFFER}. Do that? [y/N] "):
             raise ArtifactError(f"{error}; or serve the untouched encoder: make serve ARGS=--untouched") from error

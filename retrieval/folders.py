@@ -178,13 +178,7 @@ def verify_folder(folder: Path, checked: Callable[[int], object] = lambda _: Non
     Raises:
         ArtifactError: If the folder or manifest is missing, or a file is missing or was altered.
     """
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise ArtifactError(
-            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
-            " so write or download it again"
-        )
-    for name, expected in _read_manifest(manifest).items():
+    for name, expected in listed_files(folder).items():
         path = folder / name
         if not path.is_file():
             raise ArtifactError(f"{path}: listed in {MANIFEST} but missing; write or download the folder again")
@@ -195,6 +189,20 @@ def verify_folder(folder: Path, checked: Callable[[int], object] = lambda _: Non
                 " the file is cut short or altered, so write or download it again"
             )
         checked(path.stat().st_size)
+
+
+def listed_files(folder: Path) -> dict[str, str]:
+    """SHA-256 by relative POSIX path, as a folder's manifest says.
+
+    Raises:
+        ArtifactError: If there is no manifest, or something else of that name.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ArtifactError(
+            f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short,"
+            " so write or download it again"
+        )
+    return _read_manifest(folder / MANIFEST)
 
 
 def _read_manifest(path: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from deployment.actions import Asked
 from deployment.refusals import ModelFault, NotReady, Refusal
 from deployment.runpod.answers import Output, job_error, job_input, job_output
 from deployment.runpod.cold_start import ColdStart
+from deployment.runpod.openai_route import is_routed
 from deployment.settings import ServingSettings, read_settings
 from monitoring.cost import Price, price_of
 from monitoring.metrics import EndpointMetrics
@@ -103,7 +104,8 @@ class Worker(Generic[Engine]):
             _logger.error("%s", error)  # noqa: TRY400 - the message says all, a trace nothing
             return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
         try:
-            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), Asked(self._price)))
+            given = job_input(job)
+            output = job_output(await self._endpoint.act(loaded.engine, given, Asked(self._price)))
         except ModelFault as fault:
             return job_error(fault, refresh_worker=not await self._sound(loaded))
         except Refusal as refusal:
@@ -112,7 +114,7 @@ class Worker(Generic[Engine]):
             _logger.exception("a job failed")
             hidden = Refusal("something went wrong here; it was logged, so ask again or tell the operator")
             return job_error(hidden, refresh_worker=not await self._sound(loaded))
-        return output | self._first(loaded.engine)
+        return output if is_routed(given) else output | self._first(loaded.engine)
 
     async def _ready(self) -> _Loaded[Engine]:
         async with self._loading:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrieval.data.cleaning import text_key
+from retrieval.data.cleaning import has_text, text_key
 from retrieval.errors import ValidationError
 from retrieval.records import Article, Corpus, Dataset, Query
 
@@ -64,7 +64,8 @@ def validate_dataset(dataset: Dataset, source_name: str, corpus_name: str = "") 
 
     Raises:
         ValidationError: If the corpus or the queries are empty; a cid or qid is empty or repeated; a body, question or
-            list of golds is empty; a gold is not in the corpus; or an article has no passage where others do.
+            list of golds is empty; a question has no letter or digit; a gold is not in the corpus; or an article has no
+            passage where others do.
     """
     corpus, queries = dataset.corpus, dataset.queries
     _check_articles(corpus.articles, corpus_name or source_name)
@@ -139,6 +140,8 @@ def _check_queries(queries: Sequence[Query], corpus: Corpus, source_name: str) -
         seen.add(query.qid)
         if not query.text.strip():
             raise ValidationError(f"{where} is an empty question after cleaning; remove it or fill it in")
+        if not has_text(query.text):
+            raise ValidationError(f"{where} is {query.text[:40]!r}, without a letter or digit; remove it or fill it in")
         if not query.cids:
             raise ValidationError(f"{where} lists no gold article; name one or remove it")
         for cid in query.cids:

@@ -189,8 +189,8 @@ class SplitEncoder:
             (B, D) float32, unit length if the settings say so.
         """
         parts = [self._of(row)[: longest or None].float() for row in rows]
-        lengths = [len(part) for part in parts]
-        return self.encoder.finish(self.encoder.backbone.run(torch.cat(parts), lengths, self.layers), lengths)
+        hidden = self.encoder.backbone.run(torch.cat(parts), [len(part) for part in parts], self.layers)
+        return self.encoder.finish(hidden, [row[: longest or None] for row in rows])
 
     def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(B, D) float32 vectors of rows, in order, without gradients; a progress bar where a label is given."""
@@ -205,7 +205,7 @@ class SplitEncoder:
             parts = [self._of(rows[row]) for row in batch]
             lengths = [len(part) for part in parts]
             hidden = packed.run(torch.cat(parts), lengths, self.layers)
-            values: NDArray[np.float32] = self.encoder.finish(hidden, lengths).numpy()
+            values: NDArray[np.float32] = self.encoder.finish(hidden, [rows[row] for row in batch]).numpy()
             return values
 
         lengths = [len(row) for row in rows]
