@@ -21,7 +21,7 @@ class ServeSettings:
 
     Attributes:
         settings: From the environment.
-        service_key: The user's ``RETRIEVER_SERVICE_KEY``, or one of this start.
+        service_key: The user's ``RETRIEVER_SERVICE_KEY``; where only other keys are set, one of this start; else none.
     """
 
     settings: ServingSettings
@@ -34,7 +34,9 @@ class ServeSettings:
 
     @property
     def of_services(self) -> dict[str, str]:
-        """Variables of the services: the user's keys open them, and the gateway's."""
+        """Variables of the services: the user's keys open them, and the gateway's; without keys they are open."""
+        if not self.service_key:
+            return {}
         return {"RETRIEVER_API_KEYS": ",".join([*self.settings.api_keys, self.service_key])}
 
     @property
@@ -76,10 +78,9 @@ class ServeSettings:
             return [
                 f"keys           {what} those of {self._sources()} (Authorization: Bearer KEY); the page asks for one"
             ]
-        own = ["keys           none for search page and API; set RETRIEVER_API_KEYS for keys of your own"]
-        if in_process:
-            return own
-        return [*own, f"               the two services take: Authorization: Bearer {self.service_key}"]
+        if self.service_key and not in_process:
+            return ["keys           none for search page and API; the two services take that of RETRIEVER_SERVICE_KEY"]
+        return ["keys           none; whoever works on this machine may ask, until RETRIEVER_API_KEYS is set"]
 
     def _sources(self) -> str:
         found = {"RETRIEVER_API_KEYS": self.settings.api_keys, "RETRIEVER_API_KEYS_FILE": self.settings.api_keys_file}
@@ -103,4 +104,4 @@ def read_serve_settings(environment: Mapping[str, str] | None = None) -> ServeSe
             "RETRIEVER_SERVICE_KEY: shorter than 16 characters, or with a comma; make one with `openssl rand -hex 24`,"
             " or leave it out, for make serve makes one itself"
         )
-    return ServeSettings(settings, settings.service_key or secrets.token_hex(24))
+    return ServeSettings(settings, settings.service_key or (secrets.token_hex(24) if settings.keys() else ""))

@@ -44,7 +44,7 @@ def test_three_processes_answer_outlive_a_hung_and_a_killed_reranker_and_stop_wi
         assert f"http://127.0.0.1:{port}" in running.said
     page = httpx.get(f"http://127.0.0.1:{running.ports[0]}/", timeout=60)
     assert "<title>Tra cứu luật</title>" in page.text
-    assert httpx.post(f"http://127.0.0.1:{running.ports[1]}/infer", json={}, timeout=60).status_code == 401
+    assert httpx.post(f"http://127.0.0.1:{running.ports[1]}/infer", json={}, timeout=60).status_code == 422
 
     whole = running.search()
     assert whole["reranked"] is True

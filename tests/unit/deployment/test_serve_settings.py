@@ -37,20 +37,22 @@ def test_a_service_key_of_the_user_is_the_one_the_gateway_sends():
     user = read_serve_settings({"RETRIEVER_SERVICE_KEY": OTHER})
     assert user.of_gateway == {"RETRIEVER_SERVICE_KEY": OTHER}
     assert services_of(user) == (OTHER,)
+    (told,) = user.access(in_process=False)
+    assert "RETRIEVER_SERVICE_KEY" in told and OTHER not in told
 
 
-def test_without_keys_the_key_of_the_services_is_told_and_how_to_send_it():
+def test_without_keys_every_printed_address_is_open_and_that_is_said():
     user = read_serve_settings({"RETRIEVER_API_KEYS": " , "})
     assert not user.keyed
-    told = "\n".join(user.access(in_process=False))
-    assert f"Authorization: Bearer {user.service_key}" in told
-    assert "none for search page and API" in told
-    (alone,) = user.access(in_process=True)
-    assert user.service_key not in alone
+    assert (services_of(user), user.of_gateway) == ((), {"RETRIEVER_SERVICE_KEY": ""})
+    for in_process in (True, False):
+        (told,) = user.access(in_process)
+        assert "none" in told and "RETRIEVER_API_KEYS" in told
 
 
-def test_each_start_has_a_key_of_its_own():
-    assert read_serve_settings({}).service_key != read_serve_settings({}).service_key
+def test_each_start_with_keys_has_a_key_of_its_own_for_the_gateway():
+    environment = {"RETRIEVER_API_KEYS": KEY}
+    assert read_serve_settings(environment).service_key != read_serve_settings(environment).service_key
 
 
 @pytest.mark.parametrize(
