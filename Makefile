@@ -1,6 +1,7 @@
 # Set-up, training and checks; every target installs what it needs into .venv first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
+CLIENTS := .venv-clients
 RUN := $(VENV)/bin/python
 # The files of tests are shared out to two processes: most of them wait for one core. WORKERS=0 takes one process.
 WORKERS ?= 2
@@ -41,8 +42,16 @@ $(VENV)/.test: $(VENV)/.train
 	@$(COMPILE)
 	@touch $@
 
+# Other people's clients, in an environment of their own; uv takes seconds where pip takes minutes, but reads no pip.conf.
+$(CLIENTS)/.ready: tests/clients/requirements.txt $(VENV)/.train
+	@echo "Setting up $(CLIENTS)"
+	@test -x $(CLIENTS)/bin/python || $(RUN) -m venv $(CLIENTS)
+	@$(VENV)/bin/uv pip install --quiet --python $(CLIENTS)/bin/python --requirement $< 2> /dev/null || \
+		$(CLIENTS)/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
+	@touch $@
+
 serve: $(VENV)/.serve ## Search the newest trained retriever in a browser, until Ctrl-C; ARGS=--in-process takes one process
-	@$(RUN) -m deployment.serve $(ARGS)
+	@$(RUN) -m deployment.serve --tied $(ARGS)
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
 	$(RUN) run.py --pipeline training
@@ -53,7 +62,7 @@ dashboard: $(VENV)/.train ## Show runs in the ZenML dashboard and the MLflow UI,
 airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airflow) run the exported training pipeline
 	$(RUN) -m stacks.airflow_check
 
-test: $(VENV)/.test browser lint ## Lint, types, contracts and all tests but the slowest
+test: $(VENV)/.test $(CLIENTS)/.ready browser lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-all: test ## The same, then the slowest tests
@@ -75,4 +84,4 @@ fmt: $(VENV)/.test ## Format and mend what can be mended
 
 clean: ## Remove what runs left behind, but not the environment or kept models
 	rm -rf reports runs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './$(VENV)*/*' -prune -exec rm -rf {} +

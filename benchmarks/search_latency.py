@@ -6,18 +6,23 @@ The questions are the natural ones of questions.csv, each asked without and with
 hits both. The budget for reranking is 30 s here, so that nothing falls back, and a reranker that validation gave no
 share is given one. The first stage without any server, on the same questions in the same run, stands beside them.
 Without --bundle the newest trained retriever is served.
+
+Reranking takes several times as long where the law was not read beforehand (python -m deployment.law_states): the
+second line says which case was measured, `passage_states` in the last line too, which is JSON. RETRIEVER_STATES=DIR
+with an empty folder measures the slow case on a machine that has the fast one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +31,7 @@ import httpx
 from deployment.bundle import Bundle, open_bundle
 from deployment.local_bundles import bundle_of, trained_folder
 from deployment.serve import Ports, serving
+from deployment.serve_settings import read_serve_settings
 from retrieval.data.soict import read_questions
 from retrieval.folders import write_folder
 from retrieval.runtime import choose_runtime
@@ -40,21 +46,41 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def percentiles(name: str, spent: Sequence[float]) -> str:
+def percentiles(spent: Sequence[float]) -> dict[str, float]:
+    """p50 and p95, milliseconds."""
     milliseconds = sorted(1000.0 * value for value in spent)
     p95 = milliseconds[min(len(milliseconds) - 1, round(0.95 * len(milliseconds)))]
-    return f"{name:<44} p50 {statistics.median(milliseconds):7.1f} ms   p95 {p95:7.1f} ms"
+    return {"p50_ms": round(statistics.median(milliseconds), 1), "p95_ms": round(p95, 1)}
 
 
-def served(bundle: Bundle, questions: Sequence[str], depth: int, in_process: bool) -> dict[str, list[float]]:
-    """Seconds of each question at a gateway, without and with reranking."""
+def line(name: str, found: Mapping[str, float]) -> str:
+    return f"{name:<44} p50 {found['p50_ms']:7.1f} ms   p95 {found['p95_ms']:7.1f} ms"
+
+
+def passage_states(client: httpx.Client) -> str:
+    """Whether the law was read for the reranker beforehand: known, missing, or none where nothing can be."""
+    while True:
+        states = client.get("/ready").raise_for_status().json()["passage_states"]
+        if states is None or states["status"] != "being_looked_for":
+            found = "none" if states is None else str(states["status"])
+            counted = "" if states is None else f", {states['known']:,} of {states['of']:,} passages"
+            print(f"law read beforehand: {found}{counted}")
+            return found
+        time.sleep(0.5)
+
+
+def served(
+    bundle: Bundle, questions: Sequence[str], depth: int, in_process: bool
+) -> tuple[dict[str, list[float]], str]:
+    """Seconds of each question at a gateway, without and with reranking, and what `passage_states` found."""
     os.environ["RETRIEVER_RERANK_DEPTH"], os.environ["RETRIEVER_RERANK_BUDGET_SECONDS"] = str(depth), "30"
-    ports = Ports(0, 0, 0).claimed(in_process)
+    ports, user = Ports(0, 0, 0).claimed(in_process), read_serve_settings()
+    headers = {"authorization": f"Bearer {user.settings.keys()[0]}"} if user.keyed else {}
     spent: dict[str, list[float]] = {"search": [], f"search, {depth} reranked": []}
     with (
         tempfile.TemporaryDirectory() as logs,
-        serving(bundle.folder.absolute(), ports, in_process, bundle.has_cross_encoder, Path(logs)) as started,
-        httpx.Client(base_url=started.gateway.url, timeout=120) as client,
+        serving(bundle.folder.absolute(), ports, in_process, bundle.has_cross_encoder, Path(logs), user) as started,
+        httpx.Client(base_url=started.gateway.url, timeout=120, headers=headers) as client,
     ):
 
         def ask(question: str, rerank: bool) -> None:
@@ -62,12 +88,13 @@ def served(bundle: Bundle, questions: Sequence[str], depth: int, in_process: boo
             if answer["reranked"] != rerank:
                 raise SystemExit(f"not reranked: {answer['fallback_reason']}")
 
+        states = passage_states(client)
         for question in questions[:_WARM_UP_QUESTIONS]:
             ask(question, True)
         for question in questions:
             for name, rerank in zip(spent, (False, True), strict=True):
                 spent[name].append(seconds(lambda question=question, rerank=rerank: ask(question, rerank)))
-    return spent
+    return spent, states
 
 
 def bare(bundle: Bundle, questions: Sequence[str]) -> list[float]:
@@ -99,11 +126,16 @@ def main() -> int:
     bundle = open_bundle(options.bundle) if options.bundle else bundle_of(trained_folder())
     questions = [query.text for query in read_questions(Path("questions.csv"), "error")][: options.questions]
     print(f"{len(questions)} questions, index {bundle.facts.index}, load average {os.getloadavg()[0]:.1f} at the start")
-    print(percentiles("first stage, no server", bare(bundle, questions)))
+    alone = percentiles(bare(bundle, questions))
+    print(line("first stage, no server", alone))
     with tempfile.TemporaryDirectory() as folder:
-        asked = with_share(bundle, Path(folder))
-        for name, spent in served(asked, questions, options.depth, options.in_process).items():
-            print(percentiles(f"{name} ({'one process' if options.in_process else 'three processes'})", spent))
+        spent, states = served(with_share(bundle, Path(folder)), questions, options.depth, options.in_process)
+    plain, reranked = map(percentiles, spent.values())
+    for name, found in zip(spent, (plain, reranked), strict=True):
+        print(line(f"{name} ({'one process' if options.in_process else 'three processes'})", found))
+    facts = {"benchmark": "search_latency", "questions": len(questions), "index": bundle.facts.index}
+    how = {"depth": options.depth, "in_process": options.in_process, "passage_states": states}
+    print(json.dumps({**facts, **how, "first_stage": alone, "search": plain, "search_reranked": reranked}))
     return 0
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from deployment.input_errors import validated
 from deployment.payloads import (
     BatchEmbed,
     BatchScore,
@@ -17,13 +17,10 @@ from deployment.payloads import (
     CrossEncoderPayload,
     DocumentIn,
     Embed,
-    EmbeddingsIn,
     Rerank,
-    RerankIn,
     ScorePair,
     Search,
 )
-from deployment.refusals import InvalidInput
 from monitoring.cost import Price
 from retrieval.models.pair import Document
 from retrieval.search.answers import Answer
@@ -34,12 +31,10 @@ if TYPE_CHECKING:  # what belongs to a request is known without torch
     from deployment.reranking import RerankingEngine, Scored
 
 BI_ENCODER, CROSS_ENCODER = "legal-bi-encoder", "legal-cross-encoder"
-BI_ENCODER_ACTIONS = ("embed", "batch_embed", "search", "v1_embeddings")
-CROSS_ENCODER_ACTIONS = ("rerank", "score_pair", "batch_score", "v1_rerank")
+BI_ENCODER_ACTIONS = ("embed", "batch_embed", "search", "v1_embeddings", "models")
+CROSS_ENCODER_ACTIONS = ("rerank", "score_pair", "batch_score", "v1_rerank", "v2_rerank", "models")
 _BI_ENCODER: TypeAdapter[Embed | BatchEmbed | Search] = TypeAdapter(BiEncoderPayload)
 _CROSS_ENCODER: TypeAdapter[Rerank | ScorePair | BatchScore] = TypeAdapter(CrossEncoderPayload)
-_LONGEST_MESSAGE = 300
-Payload = TypeVar("Payload")
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ async def answer_bi_encoder(
         "dimension": engine.dimension,
         "count": len(vectors),
         "encode_time_ms": _ms(embedded.timings.infer),
-        **_embedded(engine, embedded, asked, started),
+        **embedded_facts(engine, embedded, asked, started),
     }
 
 
@@ -116,75 +111,23 @@ async def answer_cross_encoder(
                 "score": float(scored.scores[row]),
                 "rank": rank,
             }
-            for rank, row in enumerate(_best(scored, payload.top_n), start=1)
+            for rank, row in enumerate(best(scored, payload.top_n), start=1)
         ]
-        return {"results": results, "count": len(results), **_scored(engine, scored, asked, started)}
+        return {"results": results, "count": len(results), **scored_facts(engine, scored, asked, started)}
     pairs = payload.pairs if isinstance(payload, BatchScore) else [payload]
     scored = await engine.score_pairs([(pair.query, pair.document) for pair in pairs], asked.deadline_seconds)
-    served = _scored(engine, scored, asked, started)
+    served = scored_facts(engine, scored, asked, started)
     scores, logits = scored.scores.tolist(), scored.logits.tolist()
     if isinstance(payload, ScorePair):
         return {"score": scores[0], "logit": logits[0], **served}
     return {"scores": scores, "logits": logits, "count": len(scores), **served}
 
 
-async def openai_embeddings(engine: EmbeddingEngine, payload: EmbeddingsIn, asked: Asked) -> dict[str, Any]:
-    """Answer OpenAI's embeddings request."""
-    started = time.monotonic()
-    texts = [payload.input] if isinstance(payload.input, str) else payload.input
-    embedded = await engine.embed(texts, payload.input_type, asked.deadline_seconds)
-    vectors: Sequence[Any]
-    if payload.encoding_format == "base64":
-        vectors = [base64.b64encode(vector.astype("<f4").tobytes()).decode() for vector in embedded.vectors]
-    else:
-        vectors = embedded.vectors.tolist()
-    data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
-    served = _embedded(engine, embedded, asked, started)
-    return {"object": "list", "data": data, "usage": _usage(embedded.read), **served}
-
-
-async def cohere_rerank(engine: RerankingEngine, payload: RerankIn, asked: Asked) -> dict[str, Any]:
-    """Answer Cohere's and Jina's rerank request."""
-    started = time.monotonic()
-    scored = await engine.score(payload.query, [_document(one) for one in payload.documents], asked.deadline_seconds)
-    results: list[dict[str, Any]] = []
-    for row in _best(scored, payload.top_n):
-        result: dict[str, Any] = {"index": row, "relevance_score": float(scored.scores[row])}
-        if payload.return_documents:
-            document = payload.documents[row]
-            result["document"] = {"text": document} if isinstance(document, str) else document.model_dump()
-        results.append(result)
-    return {"results": results, "usage": _usage(scored.read), **_scored(engine, scored, asked, started)}
-
-
-def validated(adapter: TypeAdapter[Payload], values: object) -> Payload:
-    """A payload as its schema has it.
-
-    Raises:
-        InvalidInput: If it is not; names the first thing that is wrong.
-    """
-    try:
-        return adapter.validate_python(values)
-    except ValidationError as error:
-        raise invalid(error.errors(include_url=False, include_context=False, include_input=False)) from error
-
-
-def invalid(errors: Sequence[Any]) -> InvalidInput:
-    """What is told of validation errors: where and what is wrong first, and how many more there are."""
-    first = errors[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    what = str(first["msg"])[:_LONGEST_MESSAGE]
-    return InvalidInput(f"{place}: {what}{more}; see /openapi.json for what is taken here")
-
-
-def _document(document: str | DocumentIn) -> Document:
-    if isinstance(document, str):
-        return document
+def _document(document: DocumentIn) -> Document:
     return (document.title, document.text) if document.title else document.text
 
 
-def _best(scored: Scored, top_n: int | None) -> list[int]:
+def best(scored: Scored, top_n: int | None) -> list[int]:
     """Rows by score, best first; equal scores keep their order."""
     order: list[int] = (-scored.logits).argsort(kind="stable").tolist()
     return order[:top_n]
@@ -204,15 +147,13 @@ def _article(rank: int, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _usage(read: Read) -> dict[str, int]:
-    return {"prompt_tokens": sum(read.tokens), "total_tokens": sum(read.tokens)}
-
-
-def _embedded(engine: EmbeddingEngine, embedded: Embedded, asked: Asked, started: float) -> dict[str, Any]:
+def embedded_facts(engine: EmbeddingEngine, embedded: Embedded, asked: Asked, started: float) -> dict[str, Any]:
+    """What every answer about vectors carries."""
     return _served(BI_ENCODER, engine.facts.bi_encoder, engine, embedded.read, embedded.timings, asked, started)
 
 
-def _scored(engine: RerankingEngine, scored: Scored, asked: Asked, started: float) -> dict[str, Any]:
+def scored_facts(engine: RerankingEngine, scored: Scored, asked: Asked, started: float) -> dict[str, Any]:
+    """What every answer about scores carries."""
     return _served(CROSS_ENCODER, engine.facts.cross_encoder, engine, scored.read, scored.timings, asked, started)
 
 

@@ -157,11 +157,37 @@ class RelevanceOut(BaseModel):
     document: dict[str, Any] | None = None
 
 
+class MetaOut(BaseModel):
+    """What Cohere tells besides."""
+
+    api_version: dict[str, str]
+    tokens: dict[str, int]
+
+
 class V1RerankOut(Served):
     """Cohere's and Jina's rerank answer."""
 
+    id: str
     results: list[RelevanceOut]
+    meta: MetaOut
     usage: UsageOut
+
+
+class ModelOut(BaseModel):
+    """A model in OpenAI's shape."""
+
+    id: str
+    object: Literal["model"]
+    created: int = Field(description="Since when it is served here, in seconds of Unix time.")
+    owned_by: str
+    root: str = Field(description="Its version.")
+
+
+class ModelsOut(BaseModel):
+    """OpenAI's list of models."""
+
+    object: Literal["list"]
+    data: list[ModelOut]
 
 
 class Health(BaseModel):
@@ -170,12 +196,33 @@ class Health(BaseModel):
     status: Literal["alive"]
 
 
+class PassageStatesOut(BaseModel):
+    """What the cross-encoder's lower layers gave of the law, read beforehand; without it a reranking takes longer."""
+
+    status: Literal["known", "missing", "being_looked_for"]
+    known: int = Field(description="Passages that are known.")
+    of: int = Field(description="Passages of the bundle.")
+    make: str = Field(description="Command that makes what is missing; it is found without a new start.")
+
+
+class ServiceOut(BaseModel):
+    """A service that the gateway asks, as it was seen last."""
+
+    address: str
+    status: Literal["ready", "not_ready"]
+    reason: str = Field(description="Why it is not ready; empty where it is.")
+
+
 class Ready(BaseModel):
-    """The bundle is verified and the model warm."""
+    """The bundle is verified, the model warm, and what a question needs answers."""
 
     status: Literal["ready"]
     cold_start_seconds: float
     versions: dict[str, str]
+    passage_states: PassageStatesOut | None = Field(
+        None, description="Of the cross-encoder; null where there is none, or none that reads law apart on a CPU."
+    )
+    services: dict[str, ServiceOut] | None = Field(None, description="Of a gateway in front of services.")
 
 
 class Fault(BaseModel):

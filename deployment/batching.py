@@ -78,12 +78,15 @@ class Batcher(Generic[Item, Result]):
         self._tokens_read, self._past_tokens, self._past_seconds = 0, 0.0, 0.0
         self._closed = False
 
-    async def run(self, items: Sequence[Item], *, deadline_seconds: float | None = None) -> Batched[Result]:
+    async def run(
+        self, items: Sequence[Item], *, deadline_seconds: float | None = None, begun: bool = False
+    ) -> Batched[Result]:
         """Results of some items; cancelling the call drops those that have not begun.
 
         Args:
             items: Of one request.
             deadline_seconds: Longest time in the queue; None waits as long as it takes.
+            begun: Whether this goes on with a request that was let in before, which nothing but a fault ends.
 
         Raises:
             Overloaded: If the queue is full.
@@ -93,7 +96,8 @@ class Batcher(Generic[Item, Result]):
         """
         now = time.monotonic()
         sizes = [self._size(item) for item in items]
-        self._admit(sum(sizes), deadline_seconds)
+        if not begun:
+            self._admit(sum(sizes), deadline_seconds)
         request: Request[Item, Result] = Request(
             waiting=deque(zip(range(len(items)), items, sizes, strict=True)),
             results=[None] * len(items),

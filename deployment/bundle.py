@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployment.folder_kinds import BUNDLE_FACTS, COMMAND, no_bundle
-from retrieval.data.storage import load_dataset
+from retrieval.data.storage import count_passages, load_dataset
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, mended_by, verify_folder
 from retrieval.records import Corpus
@@ -72,6 +73,11 @@ class Bundle:
         """Whether it can rerank."""
         return (self.folder / "cross-encoder").is_dir()
 
+    @property
+    def passages(self) -> int:
+        """How many passages can be found."""
+        return count_passages(self.folder / "corpus")
+
     def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
         """Both stages, or the first alone, ready to search."""
         from retrieval.search.retriever import read_retriever
@@ -105,8 +111,12 @@ class Bundle:
         return load_cross_encoder(self.folder / "cross-encoder")
 
 
-def open_bundle(folder: Path) -> Bundle:
+def open_bundle(folder: Path, checked: Callable[[int], object] = lambda _: None) -> Bundle:
     """Check every file of a bundle against its manifest.
+
+    Args:
+        folder: Of the bundle.
+        checked: Told the size of each file that was read, in bytes.
 
     Raises:
         ArtifactError: If the folder is no bundle, or a file is missing, altered, not listed or of a kind that no
@@ -115,7 +125,7 @@ def open_bundle(folder: Path) -> Bundle:
     if not (folder / FACTS).is_file() and not _lists_facts(folder):
         raise ArtifactError(f"{folder}: {no_bundle(folder)}")
     with mended_by(f"make the bundle anew with `{COMMAND} --to DIR`, or copy it whole from where it was made"):
-        verify_folder(folder)
+        verify_folder(folder, checked)
     _refuse_strangers(folder)
     return Bundle(folder, _read_facts(folder / FACTS))
 

@@ -4,46 +4,55 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import json
 import logging
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from deployment.bundle import FACTS, UNKNOWN, Bundle, BundleFacts, open_bundle, write_facts
+from deployment.progress import stage
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
 from retrieval.folders import MANIFEST, link_or_copy, mended_by, verify_folder, write_folder
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
 from retrieval.search.kept import FACTS as KEPT_FACTS
-from retrieval.search.kept import KEPT, STAGES, facts_of, kept_folder
+from retrieval.search.kept import KEPT, STAGES, Choice, facts_of, kept_retriever
+from retrieval.search.kept.current_store import refresh_stages
 
 _logger = logging.getLogger(__name__)
 _MODELS = ("bi-encoder", "cross-encoder")
 _NOT_INDEX = (*(f"{model}/" for model in _MODELS), FACTS, KEPT_FACTS)
-_REFRESH_SECONDS = 120
 
 
 def resolve_model(model: str, root: Path = KEPT) -> Path:
-    """Folder of a retriever.
+    """Folder of a retriever; which one a name stands for is logged.
 
     Args:
         model: ``latest``, ``staging``, ``production``, a kept version, or a folder.
         root: Where retrievers are kept.
 
     Raises:
-        ArtifactError: If there is none, or a folder is named that is none.
+        ArtifactError: If there is none, a folder is named that is none, or retrievers of several stores go by the name.
     """
     if (Path(model) / "settings.json").is_file():
         return Path(model)
-    if model in STAGES and root == KEPT:
-        refresh_stages()
-    elif Path(model).is_dir() and (Path(model).is_absolute() or not (root / model).is_dir()):
+    if Path(model).is_dir() and (Path(model).is_absolute() or not (root / model).is_dir()):
         raise ArtifactError(f"{model}: not a retriever; name one that a training kept, such as {root}/1, or a version")
-    return kept_folder(model, root)
+    choice = _chosen(model, root)
+    _logger.info("%s", choice)
+    return choice.retriever.folder
+
+
+def _chosen(name: str, root: Path) -> Choice:
+    """What a name stands for; of stages ZenML is asked first, of others where several stores have one."""
+    if root != KEPT:
+        return kept_retriever(name, root)
+    if name not in STAGES:
+        return kept_retriever(name, root, refresh_stages)
+    store = refresh_stages()
+    return kept_retriever(name, root, lambda: store)
 
 
 def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
@@ -58,23 +67,26 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
     Raises:
         ArtifactError: If the source is damaged, ``target`` holds something else, or the disk is full.
     """
-    with mended_by("train again, or copy it whole from where it was made"):
-        verify_folder(source)
+    damaged = mended_by("train again, or copy it whole from where it was made")
+    with damaged, stage(f"checking {source}", source) as advance:
+        verify_folder(source, advance)
     if target.exists() and not (target / FACTS).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise ArtifactError(f"{target}: exists and is no bundle; choose another place or remove it")
     try:
-        place = link_or_copy if link else shutil.copyfile
-        with write_folder(target) as staging:
+        place, how = (link_or_copy, "linking") if link else (shutil.copyfile, "copying")
+        with write_folder(target) as staging, stage(f"{how} its files into {target}", source) as advance:
             for name in _files_of(source):
                 (staging / name).parent.mkdir(parents=True, exist_ok=True)
                 place(source / name, staging / name)
+                advance((source / name).stat().st_size)
             write_facts(staging, facts_of_retriever(source))
     except OSError as error:
         raise ArtifactError(
             f"{target}: the bundle was not written ({error.strerror or error}); free some space or choose another"
             " place, then run again; what was there before is untouched"
         ) from error
-    return open_bundle(target)
+    with stage(f"checking {target}", target) as advance:
+        return open_bundle(target, advance)
 
 
 def upload_bundle(source: Path, uri: str) -> Bundle:
@@ -149,6 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--to", required=True, metavar="DIR|s3://...", help="becomes the bundle")
     given = parser.parse_args(arguments)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    _logger.setLevel(logging.INFO)
     try:
         source = resolve_model(given.model)
         bundle = upload_bundle(source, given.to) if "://" in given.to else make_bundle(source, Path(given.to))
@@ -169,18 +183,3 @@ def _files_of(source: Path) -> list[str]:
 
 def _settings(folder: Path) -> ModelSettings | None:
     return load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
-
-
-def refresh_stages() -> None:
-    """Have stages noted that were set by hand since the last command; without ZenML those noted last count."""
-    if importlib.util.find_spec("zenml") is None or importlib.util.find_spec("steps") is None:
-        return
-    command = [sys.executable, "-m", "steps.promotion.kept_stages"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_REFRESH_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        _logger.warning("ZenML does not answer; stages count as they were noted last")
-        return
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        _logger.warning("ZenML could not be asked (%s); stages count as they were noted last", reason)

@@ -137,7 +137,9 @@ class Doors:
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body, within its limits of size and time."""
         most = self._settings.max_body_bytes
-        too_large = BodyTooLarge(f"the body has more than {most:,} bytes; send less at once")
+        too_large = BodyTooLarge(
+            f"the body has more than {most:,} bytes, the limit of RETRIEVER_MAX_BODY_BYTES; send fewer texts at once"
+        )
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if length.isdigit() and int(length) > most:
             raise too_large

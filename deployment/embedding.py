@@ -76,6 +76,7 @@ class EmbeddingEngine:
         facts: Versions of what is served.
         dimension: Numbers in one vector.
         metrics: Of the service.
+        loaded_at: Unix time of its loading, in seconds.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class EmbeddingEngine:
         queue_tokens: int = 200_000,
     ) -> None:
         """Wrap a retriever; its cross-encoder is not used."""
-        self.facts, self.metrics = facts, metrics
+        self.facts, self.metrics, self.loaded_at = facts, metrics, int(time.time())
         self._retriever, self._encoder = retriever, retriever.bi_encoder
         self._encoder.backbone.requires_grad_(False)  # nothing learns here, so no call looks whether something did
         self.dimension = self._encoder.settings.dimension

@@ -22,6 +22,7 @@ from retrieval.runtime import Runtime
 _CPU_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}  # what keeps a core busy and a layer in its cache
 _GPU_TOKENS = 32_768
 _SMALL_TOKENS = 256  # what is not worth splitting by rows
+_PARTS = 4  # requests of any length that fit into the queue together
 Rows = Sequence[Any]
 Forward = Callable[[Rows, Runtime], NDArray[np.float32]]
 """From rows of token ids to (N, ...) float32, on the device of the runtime."""
@@ -67,6 +68,7 @@ class ModelQueue:
         self._threads, self._heap = ThreadChoice(runtime.threads), GiveBack()
         # one thread and no team of its own, which would go on spinning in the way of the model's
         self._texts = ThreadPoolExecutor(1, "texts", torch.set_num_threads, (1,))
+        self._most_tokens = max(1, queue_tokens // _PARTS)
         self._batcher: Batcher[Any, NDArray[np.float32]] = Batcher(
             self._work,
             len,
@@ -81,8 +83,20 @@ class ModelQueue:
         return await asyncio.get_running_loop().run_in_executor(self._texts, make)
 
     async def run(self, rows: Rows, deadline_seconds: float | None) -> Batched[NDArray[np.float32]]:
-        """The model's numbers for some rows."""
-        return await self._batcher.run(rows, deadline_seconds=deadline_seconds)
+        """The model's numbers for some rows.
+
+        Of a long list a part waits at a time, lest it fill the queue for everyone: rows of all requests take turns, but
+        how long the queue is decides whom it still lets in.
+        """
+        came, (first, *others) = time.monotonic(), _parts(rows, self._most_tokens)
+        done = await self._batcher.run(first, deadline_seconds=deadline_seconds)
+        results, worker = list(done.results), done.worker_seconds
+        for part in others:
+            more = await self._batcher.run(part, begun=True)
+            results += more.results
+            worker += more.worker_seconds
+        infer = time.monotonic() - came - done.queue_seconds if others else done.infer_seconds
+        return Batched(results, done.queue_seconds, infer, worker)
 
     async def close(self) -> None:
         """Finish what waits and end the threads."""
@@ -114,3 +128,15 @@ class ModelQueue:
         if not np.isfinite(values).all():
             raise ModelFault("the model gave numbers that are not finite; its weights may be damaged, so restart it")
         return list(values)
+
+
+def _parts(rows: Rows, most_tokens: int) -> list[Rows]:
+    """Rows in order in parts of about as many tokens, at least one row each; one empty part of no rows."""
+    ends = [0]
+    tokens = 0
+    for row, content in enumerate(rows):
+        if tokens and tokens + len(content) > most_tokens:
+            ends.append(row)
+            tokens = 0
+        tokens += len(content)
+    return [rows[start:end] for start, end in zip(ends, [*ends[1:], len(rows)], strict=True)]

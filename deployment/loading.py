@@ -8,7 +8,7 @@ from pathlib import Path
 from deployment.bundle import UNKNOWN, Bundle, BundleFacts, open_bundle
 from deployment.bundle_source import local_folder
 from deployment.embedding import EmbeddingEngine, EncoderAlone
-from deployment.law_states import law_states
+from deployment.law_states import BundledLaw
 from deployment.reranking import RerankingEngine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
@@ -62,13 +62,14 @@ def bundled_reranker(
     bundle: Bundle, model: CrossEncoder, runtime: Runtime, settings: ServingSettings, metrics: EndpointMetrics
 ) -> RerankingEngine:
     """An engine over a bundle's reranker that knows the bundle's law, where it was read beforehand."""
+    apart = model.settings.separate_layers and runtime.device.type == "cpu"  # else nothing is read beforehand
     return RerankingEngine(
         model,
         bundle.facts,
         runtime,
         metrics,
         *bounds_of(settings),
-        lambda: law_states(bundle, model, runtime, settings.states),
+        BundledLaw(bundle, model, runtime, settings) if apart else None,
     )
 
 

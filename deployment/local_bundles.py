@@ -5,16 +5,19 @@ from __future__ import annotations
 import glob
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from deployment.bundle import FACTS, Bundle, open_bundle
-from deployment.bundling import make_bundle, refresh_stages, resolve_model
+from deployment.bundling import make_bundle, resolve_model
+from deployment.progress import stage
 from retrieval.errors import ArtifactError
-from retrieval.folders import MANIFEST
+from retrieval.folders import MANIFEST, listed_files
 from retrieval.runtime import choose_runtime
-from retrieval.search.kept import KEPT, STAGES, kept_folder, recorded_stages
+from retrieval.search.kept import KEPT, kept_folder, served_retriever
+from retrieval.search.kept.current_store import refresh_stages
 
 BUNDLES = Path("models/bundles")
 """Default place, below the folder commands are typed in."""
@@ -25,7 +28,7 @@ _logger = logging.getLogger(__name__)
 
 
 def trained_folder(model: str = NEWEST, root: Path = KEPT) -> Path:
-    """Folder of a trained retriever.
+    """Folder of a trained retriever; which one it is, is logged: version, store and law.
 
     Args:
         model: ``newest`` takes the one in production, else the one staged, else the newest kept; anything else is as in
@@ -33,24 +36,16 @@ def trained_folder(model: str = NEWEST, root: Path = KEPT) -> Path:
         root: Where retrievers are kept.
 
     Raises:
-        ArtifactError: If there is none.
+        ArtifactError: If there is none, or retrievers of several stores go by the name.
     """
     if model != NEWEST:
         return resolve_model(model, root)
-    newest = kept_folder("latest", root)  # without any there is no need to ask for stages
-    if root == KEPT:
-        refresh_stages()
-    return next((folder for stage in STAGES if (folder := _in_stage(stage, root))), newest)
-
-
-def _in_stage(stage: str, root: Path) -> Path | None:
-    """The retriever in a stage, if one is and is here."""
-    try:
-        return kept_folder(stage, root)
-    except ArtifactError as error:
-        if stage in recorded_stages(root):
-            _logger.info("%s", error)
-        return None
+    kept_folder("latest", root)  # without any there is no need to ask for stages
+    store = refresh_stages() if root == KEPT else ""
+    choice = served_retriever(root, lambda: store)
+    elsewhere = store and choice.stage and choice.retriever.store != store
+    _logger.info("%s%s", choice, f" (the store in use has nothing in {choice.stage})" if elsewhere else "")
+    return choice.retriever.folder
 
 
 def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
@@ -64,20 +59,34 @@ def bundle_of(source: Path, bundles: Path = BUNDLES) -> Bundle:
         ArtifactError: If the source is damaged or the disk is full.
     """
     if (source / FACTS).is_file():
-        return open_bundle(source)
-    digest = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()[:_DIGITS]
-    target = bundles / f"{source.name}-{digest}"
+        return _checked(source)
+    listed_files(source)  # says what is wrong with a folder that has no manifest
+    digest, name = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()[:_DIGITS], _name_of(source, bundles)
+    target = bundles / f"{name}-{digest}"
     if target.is_dir():
         try:
-            return open_bundle(target)
+            return _checked(target)
         except ArtifactError as error:
             _logger.warning("%s; making it anew", error)
     _logger.info("making a bundle of %s", source)
     made = make_bundle(source, target, link=True)
-    for old in bundles.glob(f"{glob.escape(source.name)}-{'?' * _DIGITS}"):
-        if old != target:  # of a retriever that went by this name before and was replaced
+    for old in bundles.glob(f"{glob.escape(name)}-{'?' * _DIGITS}"):
+        if old != target:  # of a retriever that was in this folder before and was replaced
             shutil.rmtree(old, ignore_errors=True)
     return made
+
+
+def _checked(folder: Path) -> Bundle:
+    with stage(f"checking bundle {folder}", folder) as advance:
+        return open_bundle(folder, advance)
+
+
+def _name_of(source: Path, bundles: Path) -> str:
+    """What bundles of a folder are called: a kept retriever's name, or one that no folder elsewhere shares."""
+    place = os.path.relpath(source.resolve().parent, bundles.resolve().parent)
+    if place == KEPT.name:
+        return source.name
+    return f"{source.name}-in-{hashlib.sha256(place.encode()).hexdigest()[:_DIGITS]}"
 
 
 def untouched_bundle(bundles: Path = BUNDLES) -> Bundle:
@@ -91,7 +100,7 @@ def untouched_bundle(bundles: Path = BUNDLES) -> Bundle:
     target = bundles / "untouched"
     if target.is_dir():
         try:
-            return open_bundle(target)
+            return _checked(target)
         except ArtifactError as error:
             _logger.warning("%s; making it anew", error)
     with tempfile.TemporaryDirectory() as scratch:

@@ -11,16 +11,20 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
+from deployment.port_holder import leftover_on
+from deployment.supervision import PIPE, end_with_parent, watched_pipe
 from retrieval.errors import ServerError
 
 _logger = logging.getLogger(__name__)
 LOCALHOST = "127.0.0.1"
 _POLL_SECONDS = 0.2
+_MOST_SAID = 400
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,12 +37,14 @@ class LocalServer:
         port: Where it answers.
         process: Leads a process group of its own, so that a Ctrl-C reaches it only through us.
         log: What it says.
+        pipe: Writing end of a pipe that a service of ours watches, where no signal tells it that this process ended.
     """
 
     name: str
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    pipe: BinaryIO | None = None
 
     @property
     def url(self) -> str:
@@ -69,14 +75,20 @@ class LocalServer:
             ServerError: If it ends or does not answer in that time.
         """
         local = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # localhost is behind no proxy
-        deadline = time.monotonic() + timeout_seconds
+        deadline, said = time.monotonic() + timeout_seconds, ""
         while time.monotonic() < deadline:
             self.check()
-            with contextlib.suppress(OSError), local.open(self.url + path, timeout=5):
-                return
+            try:
+                with local.open(self.url + path, timeout=5):
+                    return
+            except urllib.error.HTTPError as error:
+                with error:
+                    said = f", which says {error.read(_MOST_SAID).decode(errors='replace')}"
+            except OSError:
+                pass  # it does not listen yet
             time.sleep(_POLL_SECONDS)
         raise ServerError(
-            f"{self.name}: no answer from {self.url}{path} in {timeout_seconds:g} s; the last of its log:\n"
+            f"{self.name}: not ready at {self.url}{path} in {timeout_seconds:g} s{said}; the last of its log:\n"
             f"{self._last_words()}"
         )
 
@@ -87,13 +99,19 @@ class LocalServer:
                 os.killpg(self.process.pid, sign)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout_seconds)
-                return
+                break
+        self._let_go()  # not before, or it would be told to end twice
 
     def kill(self) -> None:
         """End it and its children at once, as a power cut does."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self.pipe is not None:
+            self.pipe.close()
 
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
@@ -121,12 +139,18 @@ def claim_port(port: int, option: str) -> int:
     """
     found = free_port(port)
     if port and found != port:
+        left = leftover_on(port)
+        if left is not None:
+            raise ServerError(
+                f"port {port} is taken by a {left.name} of an earlier start, process {left.process};"
+                f" end it with `kill {left.process}`, or give another port with {option}"
+            )
         raise ServerError(f"port {port} is taken; stop what listens there, or give another with {option}")
     return found
 
 
 def started(name: str, command: Sequence[str], port: int, environment: Mapping[str, str], log: Path) -> LocalServer:
-    """Start a server; whoever starts it stops or kills it.
+    """Start a server; whoever starts it stops or kills it, and it ends by itself when this process is killed.
 
     Args:
         name: For people.
@@ -135,16 +159,22 @@ def started(name: str, command: Sequence[str], port: int, environment: Mapping[s
         environment: Added to this process's.
         log: File for what it says; that of an earlier start is added to.
     """
-    with log.open("ab") as stream:
+    before = end_with_parent(os.getpid())
+    with log.open("ab") as stream, contextlib.ExitStack() as opened:
+        reading, writing = (None, None) if before else watched_pipe()
+        if reading is not None:
+            opened.callback(os.close, reading)
         process = subprocess.Popen(
             command,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, **({} if reading is None else {PIPE: str(reading)})},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=() if reading is None else (reading,),
+            preexec_fn=before,  # noqa: PLW1509 - two system calls, no lock
         )
-    return LocalServer(name, port, process, log)
+    return LocalServer(name, port, process, log, writing)
 
 
 @contextlib.contextmanager
@@ -174,12 +204,17 @@ def stopping_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def serve_until_interrupted(servers: Sequence[LocalServer], dispensable: Sequence[LocalServer] = ()) -> None:
+def serve_until_interrupted(
+    servers: Sequence[LocalServer],
+    dispensable: Sequence[LocalServer] = (),
+    besides: Sequence[Callable[[], None]] = (),
+) -> None:
     """Wait until one of the stopping signals comes.
 
     Args:
         servers: All are needed.
         dispensable: Others get along without these; that one ended is logged.
+        besides: Called from time to time; returns at once.
 
     Raises:
         ServerError: If a server that is needed ends before.
@@ -192,4 +227,16 @@ def serve_until_interrupted(servers: Sequence[LocalServer], dispensable: Sequenc
             for server in [one for one in left if one.process.poll() is not None]:
                 left.remove(server)
                 _logger.warning("%s\nthe others go on without it", server.fate())
+            for call in besides:
+                call()
             time.sleep(_POLL_SECONDS)
+
+
+def stop_without(parent: int) -> Callable[[], None]:
+    """A call that interrupts, as Ctrl-C does, once the process that started this one is gone."""
+
+    def look() -> None:
+        if os.getppid() != parent:
+            raise KeyboardInterrupt
+
+    return look

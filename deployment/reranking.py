@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deployment.answers import PassageStatesOut
 from deployment.bundle import BundleFacts
 from deployment.forwards import ModelQueue, Read, Rows, Timings
+from deployment.law_states import BundledLaw
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line, clean_text
 from retrieval.data.segmentation import segment_texts
+from retrieval.errors import RetrievalError
 from retrieval.models.known_texts import KnownTexts
-from retrieval.models.late_join import LateJoin
 from retrieval.models.pair import Document, Pair
 from retrieval.models.reranker import CrossEncoder
 from retrieval.models.split import TokenStates
@@ -24,6 +29,8 @@ from retrieval.runtime import Runtime
 from retrieval.search.rerank import sigmoid
 
 FindLaw = Callable[[], TokenStates | None]
+_LOOK_AGAIN_SECONDS = 5.0
+_logger = logging.getLogger(__name__)
 _WARM_UP = ("Nghỉ phép năm bao nhiêu ngày?", "Người lao động làm việc đủ 12 tháng được nghỉ hằng năm 12 ngày.")
 
 
@@ -50,6 +57,7 @@ class RerankingEngine:
     Attributes:
         facts: Versions of what is served.
         metrics: Of the service.
+        loaded_at: Unix time of its loading, in seconds.
     """
 
     def __init__(
@@ -71,32 +79,60 @@ class RerankingEngine:
             metrics: Of the service.
             queue_tokens: Tokens that may wait.
             known_text_megabytes: The bound.
-            find_law: Gives what was read of the law beforehand, or None; runs in a thread when the service is ready.
+            find_law: Gives what was read of the law beforehand, or None; runs in a thread when the service is ready,
+                and again from time to time until it gives something.
         """
         cross_encoder.backbone.requires_grad_(False)  # nothing learns here, so no call looks whether something did
         self._find_law = find_law
-        self._finding: asyncio.Task[None] | None = None
+        self._looking: threading.Thread | None = None
+        self._closing = threading.Event()
         if cross_encoder.late is not None and known_text_megabytes:
             cross_encoder.late.memory = KnownTexts(known_text_megabytes << 20)
-        self.facts, self._model, self.metrics = facts, cross_encoder, metrics
+        self.facts, self._model, self.metrics, self.loaded_at = facts, cross_encoder, metrics, int(time.time())
         self._queue = ModelQueue(cross_encoder.score_rows, runtime, metrics, queue_tokens)
 
     async def warm_up(self) -> None:
         """Score one pair, so that the first client does not wait for what is laid out once."""
         await self.score(_WARM_UP[0], [_WARM_UP[1]])
-        if self._model.late is not None and self._find_law is not None:
-            self._finding = asyncio.create_task(self._know_law(self._model.late, self._find_law))
+        self.look_for_law()
 
-    async def _know_law(self, late: LateJoin, find: FindLaw) -> None:
-        """Take what is known of the law beforehand; meanwhile requests are answered without it."""
-        states = await asyncio.to_thread(find)
-        if states is not None:
-            late.states = (states,)
+    @property
+    def passage_states(self) -> PassageStatesOut | None:
+        """What is known of the law beforehand; None where nothing can be."""
+        return self._find_law.passage_states if isinstance(self._find_law, BundledLaw) else None
+
+    async def readiness(self) -> dict[str, Any]:
+        """What ``/ready`` says besides."""
+        return {"passage_states": self.passage_states}
+
+    def look_for_law(self) -> None:
+        """Begin to look for what was read of the law beforehand; meanwhile requests are answered without it.
+
+        In a thread of its own, for it takes seconds and no event loop outlives it in every worker.
+        """
+        late, find = self._model.late, self._find_law
+        if late is None or find is None or self._looking is not None:
+            return
+
+        def look() -> None:
+            try:
+                while (states := find()) is None:
+                    if self._closing.wait(_LOOK_AGAIN_SECONDS):
+                        return
+                late.states = (states,)
+            except (RetrievalError, OSError):
+                _logger.exception(
+                    "what was read of the law beforehand cannot be used; requests are answered without it"
+                )
+
+        self._looking = threading.Thread(target=look, name="law", daemon=True)
+        self._looking.start()
 
     async def close(self) -> None:
         """Finish what waits and end the threads."""
-        if self._finding is not None:
-            await self._finding
+        self._closing.set()
+        if self._looking is not None:
+            await asyncio.to_thread(self._looking.join)
         await self._queue.close()
 
     async def score(self, query: str, documents: Sequence[Document], deadline_seconds: float | None = None) -> Scored:

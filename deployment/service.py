@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,10 +17,11 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from deployment.actions import Asked, invalid
+from deployment.actions import Asked
 from deployment.answers import ERRORS, Health, Ready
 from deployment.bundle import BundleFacts
 from deployment.doors import OPEN_PATHS, Doors
+from deployment.input_errors import invalid
 from deployment.refusals import InvalidInput, MethodNotAllowed, NotFound, NotReady, Refusal
 from deployment.settings import ServingSettings
 from monitoring.cost import Price, price_of
@@ -28,6 +29,7 @@ from monitoring.metrics import CONTENT_TYPE, EndpointMetrics
 from retrieval.errors import RetrievalError
 
 _logger = logging.getLogger(__name__)
+_MACHINERY = "machinery"
 _LONGEST_PATH, _LONGEST_MESSAGE = 200, 300
 _LONGEST_DEADLINE_SECONDS = 600.0
 Load = Callable[[], "Engine"]
@@ -46,6 +48,18 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Finish what waits."""
+
+
+@runtime_checkable
+class TellsReadiness(Protocol):
+    """An engine whose ``/ready`` depends on more than itself, or says more."""
+
+    async def readiness(self) -> dict[str, Any]:
+        """Fields of `Ready` besides.
+
+        Raises:
+            NotReady: If what a question needs is not there.
+        """
 
 
 @dataclass
@@ -196,18 +210,20 @@ async def _bring_up(standing: Standing, load: Load, on_fault: Callable[[], None]
 
 def _machinery() -> APIRouter:
     """What orchestrators and Prometheus ask."""
-    router = APIRouter(tags=["machinery"])
+    router = APIRouter(tags=[_MACHINERY])
 
     @router.get("/health", summary="Is the process alive?")
     async def health() -> Health:
         return Health(status="alive")
 
-    @router.get("/ready", summary="Is the bundle verified and the model warm?", responses={503: ERRORS[503]})
+    @router.get("/ready", summary="Would a question be answered?", responses={503: ERRORS[503]})
     async def ready(request: Request) -> Ready:
         standing = standing_of(request)
-        facts: BundleFacts = standing.serving().facts
+        engine = standing.serving()
+        facts: BundleFacts = engine.facts
+        more = await engine.readiness() if isinstance(engine, TellsReadiness) else {}
         seconds = round(standing.cold_start_seconds, 3)
-        return Ready(status="ready", cold_start_seconds=seconds, versions=asdict(facts))
+        return Ready(status="ready", cold_start_seconds=seconds, versions=asdict(facts), **more)
 
     @router.get("/metrics", summary="Prometheus's text format", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
@@ -221,6 +237,12 @@ async def _not_valid(_: Request, error: Exception) -> Response:
     raise invalid(error.errors() if isinstance(error, RequestValidationError) else ()) from error
 
 
+def _answered(request: Request) -> str:
+    """The addresses that a service was made for."""
+    described = request.app.openapi()["paths"].items()
+    return ", ".join(path for path, ways in described if all(_MACHINERY not in way["tags"] for way in ways.values()))
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     """What the framework refuses, in the shape that every error has; raised again for the doors to answer."""
     if isinstance(error.__cause__, Refusal):
@@ -228,7 +250,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     path = request.url.path[:_LONGEST_PATH]
     status = error.status_code if isinstance(error, HTTPException) else 0
     if status == NotFound.status:
-        raise NotFound(f"{path}: nothing is here; see /openapi.json") from error
+        raise NotFound(
+            f"{path}: nothing is here; the {standing_of(request).name} answers {_answered(request)}"
+        ) from error
     if status == MethodNotAllowed.status and isinstance(error, HTTPException):
         allowed = (error.headers or {}).get("Allow", "")
         raise MethodNotAllowed(f"{path}: takes {allowed}, not {request.method[:20]}", allowed) from error

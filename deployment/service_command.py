@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 from deployment.settings import read_settings
+from deployment.supervision import end_with_supervisor
 from retrieval.errors import ArtifactError, ConfigError
 from retrieval.extras import need
 from retrieval.folders import verify_folder
@@ -27,6 +28,7 @@ def serve(package: str, port: int, **choices: bool) -> int:
     Returns:
         As `deployment.serving.run_service`; 2 also where packages are missing.
     """
+    end_with_supervisor()
     try:
         need("serving", f"python -m {package}")
         settings = read_settings()

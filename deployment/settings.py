@@ -33,7 +33,7 @@ class ServingSettings(BaseModel):
     api_keys: tuple[str, ...] = Field((), description="Keys that open the doors, by comma; none leaves them open.")
     api_keys_file: Path | None = Field(None, description="File with one more key a line; # starts a comment.")
     requests_per_minute: int = Field(0, ge=0, description="Of one key, or of one address without keys; 0: no limit.")
-    max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body.")
+    max_body_bytes: int = Field(8 << 20, ge=1024, description="Largest request body: 2,048 texts of 4 KiB.")
     body_timeout_seconds: float = Field(10.0, gt=0, description="Time for a whole request body to arrive.")
     head_timeout_seconds: float = Field(10.0, gt=0, description="Time for a request's line and headers to arrive.")
     deadline_seconds: float = Field(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from materializers.models import RetrieverMaterializer
 from pipelines.following import Following
 from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.evaluation.reports import Report
-from retrieval.folders import MANIFEST
-from retrieval.search.kept import FACTS, KEPT, keep
+from retrieval.search.kept import keep
+from steps.promotion.store import run_of, store_facts
 from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER
 from steps.tracking.runs import git_commit
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,23 @@ def keep_retriever(response: PipelineRunResponse, made: Mapping[str, str]) -> Pa
         made: Version by model name.
     """
     artifact = response.steps["evaluate_cross_encoder"].outputs["retriever"][0]
-    store = Client().active_stack.artifact_store
-    folder = RetrieverMaterializer(artifact.uri, store).local_folder()
-    version = made[RETRIEVER]
+    folder = RetrieverMaterializer(artifact.uri, Client().active_stack.artifact_store).local_folder()
     facts = {
-        "retriever": version,
+        "retriever": made[RETRIEVER],
         "bi_encoder": made[BI_ENCODER],
         "cross_encoder": made[CROSS_ENCODER],
         "code": git_commit(Path.cwd()),
+        "run": run_of(artifact) or response.name,
+        "kept": datetime.now(timezone.utc).isoformat(),
+        **store_facts(),
     }
-    there = KEPT / version / MANIFEST
-    if there.is_file() and _files(there, FACTS) == _files(folder / MANIFEST) and FACTS in _files(there):
-        return there.parent
-    return keep(folder, version, facts=facts)
-
-
-def _files(manifest: Path, left_out: str = "") -> dict[str, str]:
-    listed: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    return {name: digest for name, digest in listed.items() if name != left_out}
+    kept = keep(folder, made[RETRIEVER], facts=facts)
+    if kept.name != made[RETRIEVER]:
+        logger.info(
+            "version %s of this ZenML store is kept as %s, since another retriever is called %s here;"
+            " `python -m retrieval.search --list` shows them",
+            made[RETRIEVER],
+            kept.name,
+            made[RETRIEVER],
+        )
+    return kept

@@ -12,6 +12,7 @@ Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Depths = Annotated[tuple[Positive, ...], Field(min_length=1)]
+PoolingName = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
 class Section(BaseModel):
@@ -104,8 +105,12 @@ class BiEncoderConfig(Section):
 
     base: str = Field("bundled:multilingual-e5-small", description="bundled:NAME, a hub id, or a folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
-    pooling: Literal["mean", "cls", "max"] | None = Field(None, description="None takes what the base records.")
-    normalize: bool | None = Field(None, description="None takes what the base records.")
+    pooling: PoolingName | None = Field(None, description="None takes what the base records.")
+    normalize: bool | None = Field(
+        None, description="Vectors of unit length; None: wherever the base compares by cosine, its default."
+    )
+    query_prefix: str | None = Field(None, description="Put before a query; None takes what the base records.")
+    passage_prefix: str | None = Field(None, description="Put before a passage; None takes what the base records.")
     max_query_tokens: Positive = 64
     max_passage_tokens: Positive = 256
     training_passage_tokens: Count = Field(
@@ -165,7 +170,7 @@ class CrossEncoderConfig(Section):
     separate_frozen_layers: bool = Field(
         False, description="The frozen layers read query and passage apart, so that their output can be kept."
     )
-    pooling: Literal["mean", "cls", "max"] | None = None
+    pooling: PoolingName | None = None
     max_tokens: Positive = Field(256, description="Query and passage together.")
     max_query_tokens: Positive = 64
     positive_weight: Annotated[float, Field(gt=0)] = Field(1.0, description="Weight of a relevant pair in the loss.")

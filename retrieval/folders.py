@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -193,16 +193,17 @@ def mended_by(remedy: str) -> Iterator[None]:
         raise FolderError(error.fault, remedy) from error
 
 
-def verify_folder(folder: Path) -> None:
+def verify_folder(folder: Path, checked: Callable[[int], object] = lambda _: None) -> None:
     """Check that a folder holds exactly what its manifest lists.
+
+    Args:
+        folder: With its manifest.
+        checked: Told the size of each file that was read, in bytes.
 
     Raises:
         FolderError: If the folder or manifest is missing, or a file is missing or was altered.
     """
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise FolderError(f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short")
-    for name, expected in _read_manifest(manifest).items():
+    for name, expected in listed_files(folder).items():
         path = folder / name
         if not path.is_file():
             raise FolderError(f"{path}: listed in {MANIFEST} but missing")
@@ -211,6 +212,18 @@ def verify_folder(folder: Path) -> None:
             raise FolderError(
                 f"{path}: SHA-256 {got[:12]} but {MANIFEST} says {expected[:12]}; the file is cut short or altered"
             )
+        checked(path.stat().st_size)
+
+
+def listed_files(folder: Path) -> dict[str, str]:
+    """SHA-256 by relative POSIX path, as a folder's manifest says.
+
+    Raises:
+        FolderError: If there is no manifest, or something else of that name.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise FolderError(f"{folder}: no {MANIFEST}; the folder is missing or its writing was cut short")
+    return _read_manifest(folder / MANIFEST)
 
 
 def _read_manifest(path: Path) -> dict[str, str]:

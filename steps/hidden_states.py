@@ -13,7 +13,8 @@ from retrieval.runtime import Runtime
 from retrieval.search.embedding import corpus_states, query_states
 
 HIDDEN_STATES = Path(".cache/hidden-states")
-"""A step that does not find them there, on another machine for example, makes them again."""
+"""A step that does not find them there, on another machine for example, makes them again; services use the
+corpus's too (`search.kept_states` says what stays)."""
 
 
 def known_states(

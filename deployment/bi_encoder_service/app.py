@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
 from deployment import actions
-from deployment.actions import BI_ENCODER_ACTIONS, Asked
+from deployment.actions import BI_ENCODER, BI_ENCODER_ACTIONS, Asked
 from deployment.answers import ERRORS, BatchEmbedOut, EmbeddingsOut, EmbedOut, SearchOut
+from deployment.compatible.actions import openai_embeddings
+from deployment.compatible.requests import EmbeddingsIn
+from deployment.compatible.routes import models_router
 from deployment.embedding import EmbeddingEngine
 from deployment.loading import embedding_engine
-from deployment.payloads import LAW, QUESTION, BiEncoderPayload, EmbeddingsIn, texts_of
+from deployment.payloads import LAW, QUESTION, BiEncoderPayload, texts_of
 from deployment.service import asked_of, called, create_app, standing_of
 from deployment.settings import ServingSettings
 from deployment.strict_json import JsonAnswer, StrictRoute
@@ -50,15 +53,16 @@ def router() -> APIRouter:
         engine: EmbeddingEngine = standing_of(request).serving()
         return JsonAnswer(await actions.answer_bi_encoder(engine, payload, asked))
 
+    @own.post("/embeddings", include_in_schema=False)
     @own.post("/v1/embeddings", response_model=EmbeddingsOut, summary="Embeddings in OpenAI's shape")
     async def embeddings(
         request: Request,
         payload: Annotated[EmbeddingsIn, Body(openapi_examples=_OPENAI_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
-        called(request, "v1_embeddings", *texts_of(payload))
+        called(request, "v1_embeddings", *payload.texts)
         engine: EmbeddingEngine = standing_of(request).serving()
-        return JsonAnswer(await actions.openai_embeddings(engine, payload, asked))
+        return JsonAnswer(await openai_embeddings(engine, payload, asked))
 
     return own
 
@@ -72,6 +76,23 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
     if not settings.bundle:
         raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
     metrics = EndpointMetrics(NAME, BI_ENCODER_ACTIONS)
-    return create_app(
-        NAME, _DESCRIPTION, settings, metrics, lambda: embedding_engine(settings, metrics), [router()], on_fault
+    routers = [router(), models_router(BI_ENCODER)]
+    app = create_app(
+        NAME, _DESCRIPTION, settings, metrics, lambda: embedding_engine(settings, metrics), routers, on_fault
     )
+    return _with_dimension(app)
+
+
+def _with_dimension(app: FastAPI) -> FastAPI:
+    """Has the OpenAPI document tell the one size of vectors there is, once it is known."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document, engine = described(), app.state.standing.engine
+        if engine is not None:
+            size = document["components"]["schemas"]["EmbeddingsIn"]["properties"]["dimensions"]["anyOf"][0]
+            size["const"] = engine.dimension
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    return app

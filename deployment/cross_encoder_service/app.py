@@ -8,10 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
 from deployment import actions
-from deployment.actions import CROSS_ENCODER_ACTIONS, Asked
+from deployment.actions import CROSS_ENCODER, CROSS_ENCODER_ACTIONS, Asked
 from deployment.answers import ERRORS, BatchScoreOut, RerankOut, ScorePairOut, V1RerankOut
+from deployment.compatible.actions import cohere_rerank
+from deployment.compatible.requests import RerankIn
+from deployment.compatible.routes import models_router
 from deployment.loading import reranking_engine
-from deployment.payloads import LAW, OTHER_LAW, QUESTION, CrossEncoderPayload, RerankIn, texts_of
+from deployment.payloads import LAW, OTHER_LAW, QUESTION, CrossEncoderPayload, texts_of
 from deployment.reranking import RerankingEngine
 from deployment.service import asked_of, called, create_app, standing_of
 from deployment.settings import ServingSettings
@@ -60,15 +63,17 @@ def router() -> APIRouter:
         engine: RerankingEngine = standing_of(request).serving()
         return JsonAnswer(await actions.answer_cross_encoder(engine, payload, asked))
 
+    @own.post("/rerank", include_in_schema=False)
+    @own.post("/v2/rerank", response_model=V1RerankOut, summary="Reranking in the shape of Cohere's second version")
     @own.post("/v1/rerank", response_model=V1RerankOut, summary="Reranking in Cohere's and Jina's shape")
     async def rerank(
         request: Request,
         payload: Annotated[RerankIn, Body(openapi_examples=_RERANK_EXAMPLES)],
         asked: Annotated[Asked, Depends(asked_of)],
     ) -> Response:
-        called(request, "v1_rerank", *texts_of(payload))
+        called(request, "v2_rerank" if request.url.path.startswith("/v2/") else "v1_rerank", payload.query)
         engine: RerankingEngine = standing_of(request).serving()
-        return JsonAnswer(await actions.cohere_rerank(engine, payload, asked))
+        return JsonAnswer(await cohere_rerank(engine, payload, asked))
 
     return own
 
@@ -82,6 +87,7 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
     if not settings.bundle:
         raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
     metrics = EndpointMetrics(NAME, CROSS_ENCODER_ACTIONS)
+    routers = [router(), models_router(CROSS_ENCODER)]
     return create_app(
-        NAME, _DESCRIPTION, settings, metrics, lambda: reranking_engine(settings, metrics), [router()], on_fault
+        NAME, _DESCRIPTION, settings, metrics, lambda: reranking_engine(settings, metrics), routers, on_fault
     )

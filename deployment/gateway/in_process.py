@@ -8,7 +8,7 @@ from deployment.bundle import Bundle
 from deployment.embedding import EmbeddingEngine
 from deployment.gateway.library import Library
 from deployment.gateway.payloads import Fallback
-from deployment.gateway.stages import Document, RerankFault
+from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.loading import bundled_reranker
 from deployment.refusals import DeadlinePassed, Overloaded, Refusal
 from deployment.reranking import RerankingEngine
@@ -26,6 +26,10 @@ class OwnFirstStage:
     def __init__(self, engine: EmbeddingEngine, deadline_seconds: float) -> None:
         """Wrap an engine; ``deadline_seconds`` is the longest wait for it."""
         self._engine, self._deadline_seconds = engine, deadline_seconds
+
+    async def standing(self) -> StageStanding:
+        """It is here."""
+        return StageStanding()
 
     async def search(self, question: str, top_k: int) -> list[Answer]:
         """The best articles for a question.
@@ -50,6 +54,10 @@ class OwnReranker:
     def __init__(self, engine: RerankingEngine) -> None:
         """Wrap an engine."""
         self._engine = engine
+
+    async def standing(self) -> StageStanding:
+        """It is here, and knows what its engine knows."""
+        return StageStanding(passage_states=self._engine.passage_states)
 
     async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.

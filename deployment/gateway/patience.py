@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from deployment.gateway.stages import Document, Reranker, RerankFault
+from deployment.gateway.stages import Document, Reranker, RerankFault, StageStanding
 
 _logger = logging.getLogger(__name__)
 
@@ -65,6 +65,10 @@ class PatientReranker:
             _logger.info("the reranker answers again")
         self._faults = 0
         return scores
+
+    async def standing(self) -> StageStanding:
+        """Whether the reranker can answer."""
+        return await self._reranker.standing()
 
     async def warm_up(self) -> None:
         """Warm the reranker up, however long that takes."""

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from deployment.answers import FirstStageOut
-from deployment.payloads import QUESTION, Payload, TopK
+from deployment.payload_types import READABLE, Payload, TopK
+from deployment.payloads import QUESTION
 
 MAX_QUESTION_CHARACTERS = 2_000
-Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern="[0-9A-Za-zÀ-ỹ]")]
+Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS), READABLE]
 Fallback = Literal["slow", "down", "bad_answer", "overloaded", "resting", "no_reranker"]
 """Why articles are in the first stage's order although reranking was asked for."""
 

@@ -10,7 +10,9 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployment.answers import FirstStageOut
-from deployment.gateway.stages import Document, RerankFault
+from deployment.gateway.readiness import KEY_ADVICE, KEY_REFUSED, PROBE, look_at, other_index
+from deployment.gateway.stages import Document, RerankFault, StageStanding
+from deployment.gateway.watch import ServiceWatch
 from deployment.refusals import NotReady, Overloaded, Refusal, UpstreamFault
 from retrieval.records import Corpus
 from retrieval.search.answers import Answer, FirstStageScores
@@ -72,6 +74,12 @@ class RemoteFirstStage:
         """
         self.url, self._corpus, self._index = url, corpus, index
         self._client = _client(url, key, timeout_seconds, transport)
+        look = look_at(self._client, lambda: self.search(PROBE, 1), index)
+        self._watch = ServiceWatch("bi-encoder", url, look)
+
+    async def standing(self) -> StageStanding:
+        """Whether a question to it would be answered now."""
+        return StageStanding(self._watch.told(await self._watch.seen()))
 
     async def search(self, question: str, top_k: int) -> list[Answer]:
         """The best articles for a question.
@@ -89,10 +97,7 @@ class RemoteFirstStage:
         try:
             found = _parsed(_FoundAll, response)
             if found.index_version != self._index:
-                raise UpstreamFault(
-                    f"the bi-encoder service searches index {found.index_version}, the gateway shows {self._index};"
-                    " start both on the same bundle"
-                )
+                raise other_index(found.index_version, self._index)
             return [self._answer(one) for one in found.results]
         except (ValidationError, KeyError) as error:
             raise UpstreamFault("the bi-encoder service answered in an unknown shape; see its version") from error
@@ -102,6 +107,7 @@ class RemoteFirstStage:
 
     async def close(self) -> None:
         """Close its connections."""
+        await self._watch.close()
         await self._client.aclose()
 
     def _answer(self, found: _Found) -> Answer:
@@ -110,6 +116,8 @@ class RemoteFirstStage:
         return Answer(article, found.score, found.snippet, scores)
 
     def _refusal(self, response: httpx.Response) -> Refusal:
+        if response.status_code in KEY_REFUSED:
+            return UpstreamFault(f"the bi-encoder service answered {response.status_code}; {KEY_ADVICE}")
         waiting = _seconds(response.headers.get("retry-after", ""))
         kinds: dict[int, Callable[[str, float | None], Refusal]] = {429: Overloaded, 503: NotReady}
         kind = kinds.get(response.status_code, UpstreamFault)
@@ -126,6 +134,13 @@ class RemoteReranker:
     def __init__(self, url: str, key: str, timeout_seconds: float, transport: Transport = None) -> None:
         """Set up; see `RemoteFirstStage`."""
         self.url, self._client = url, _client(url, key, timeout_seconds, transport)
+        look = look_at(self._client, lambda: self.score(PROBE, [Document("", "", PROBE)], timeout_seconds))
+        self._watch = ServiceWatch("cross-encoder", url, look)
+
+    async def standing(self) -> StageStanding:
+        """Whether documents would be scored now, and what it knows of the law beforehand."""
+        seen = await self._watch.seen()
+        return StageStanding(self._watch.told(seen), seen.facts.get("passage_states"))
 
     async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.
@@ -148,7 +163,7 @@ class RemoteReranker:
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise RerankFault("overloaded", f"{self.url} is busy")
         if response.status_code != httpx.codes.OK:
-            raise RerankFault("down", f"{self.url} answered {response.status_code}")
+            raise RerankFault("down", f"{self.url} {_refused(response)}")
         try:
             scored = _parsed(_ScoredAll, response)
         except ValidationError as error:
@@ -163,6 +178,7 @@ class RemoteReranker:
 
     async def close(self) -> None:
         """Close its connections."""
+        await self._watch.close()
         await self._client.aclose()
 
 
@@ -177,6 +193,11 @@ def _client(url: str, key: str, timeout_seconds: float, transport: Transport) ->
         transport=transport or httpx.AsyncHTTPTransport(limits=_CONNECTIONS, retries=_RETRIES),
         follow_redirects=False,
     )
+
+
+def _refused(response: httpx.Response) -> str:
+    advice = f"; {KEY_ADVICE}" if response.status_code in KEY_REFUSED else ""
+    return f"answered {response.status_code}{advice}"
 
 
 def _parsed(shape: type[Parsed], response: httpx.Response) -> Parsed:

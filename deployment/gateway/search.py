@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from deployment.gateway.library import Library, head
 from deployment.gateway.patience import PatientReranker
 from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
-from deployment.refusals import InvalidInput
+from deployment.refusals import InvalidInput, NotReady
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.records import Run
@@ -66,6 +67,22 @@ class SearchEngine:
         await self._first_stage.warm_up()
         if self._reranker is not None:
             await self._reranker.warm_up()
+
+    async def readiness(self) -> dict[str, Any]:
+        """What ``/ready`` says of the stages.
+
+        Raises:
+            NotReady: If the first stage cannot answer; without the reranker its order stands.
+        """
+        stages = {"bi_encoder": self._first_stage, "cross_encoder": self._reranker}
+        asked = {name: stage for name, stage in stages.items() if stage is not None}
+        found = dict(zip(asked, await asyncio.gather(*(stage.standing() for stage in asked.values())), strict=True))
+        first = found["bi_encoder"].service
+        if first is not None and first.status != "ready":
+            raise NotReady(first.reason, retry_after_seconds=1)
+        services = {name: one.service for name, one in found.items() if one.service is not None}
+        states = [one.passage_states for one in found.values() if one.passage_states is not None]
+        return {"services": services or None, "passage_states": states[0] if states else None}
 
     async def close(self) -> None:
         """Let go of both stages."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from deployment.answers import PassageStatesOut, ServiceOut
 from deployment.gateway.payloads import Fallback
 from retrieval.errors import ServingError
 from retrieval.search.answers import Answer
@@ -38,8 +39,24 @@ class Document:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class StageStanding:
+    """Whether a stage can answer.
+
+    Attributes:
+        service: The service it is; None where it runs in this process.
+        passage_states: What it knows of the law beforehand; None where it says nothing of that.
+    """
+
+    service: ServiceOut | None = None
+    passage_states: PassageStatesOut | None = None
+
+
 class FirstStage(Protocol):
     """Finds articles."""
+
+    async def standing(self) -> StageStanding:
+        """Whether it can answer."""
 
     async def search(self, question: str, top_k: int) -> list[Answer]:
         """The best articles for a question.
@@ -57,6 +74,9 @@ class FirstStage(Protocol):
 
 class Reranker(Protocol):
     """Scores articles."""
+
+    async def standing(self) -> StageStanding:
+        """Whether it can answer."""
 
     async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.

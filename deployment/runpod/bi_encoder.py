@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployment.actions import BI_ENCODER_ACTIONS, bi_encoder_action
+from deployment.compatible.actions import bi_encoder_route
 from deployment.embedding import EmbeddingEngine
 from deployment.loading import embedding_engine
 from deployment.payloads import LAW, QUESTION
+from deployment.runpod.openai_route import with_routes
 from deployment.runpod.worker import Endpoint, run_worker
 
 
@@ -20,7 +22,8 @@ async def probe(engine: EmbeddingEngine) -> NDArray[np.float32]:
     return np.concatenate([one.vectors for one in embedded])
 
 
-ENDPOINT = Endpoint("bi-encoder", BI_ENCODER_ACTIONS, embedding_engine, bi_encoder_action, probe)
+_act = with_routes(bi_encoder_action, bi_encoder_route)
+ENDPOINT = Endpoint("bi-encoder", BI_ENCODER_ACTIONS, embedding_engine, _act, probe)
 
 
 if __name__ == "__main__":

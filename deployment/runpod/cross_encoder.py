@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployment.actions import CROSS_ENCODER_ACTIONS, cross_encoder_action
+from deployment.compatible.actions import cross_encoder_route
 from deployment.loading import reranking_engine
 from deployment.payloads import LAW, OTHER_LAW, QUESTION
 from deployment.reranking import RerankingEngine
+from deployment.runpod.answers import Output
+from deployment.runpod.openai_route import with_routes
 from deployment.runpod.worker import Endpoint, run_worker
 
 
@@ -19,7 +22,16 @@ async def probe(engine: RerankingEngine) -> NDArray[np.float32]:
     return (await engine.score(QUESTION, [LAW, OTHER_LAW])).scores
 
 
-ENDPOINT = Endpoint("cross-encoder", CROSS_ENCODER_ACTIONS, reranking_engine, cross_encoder_action, probe)
+def told(engine: RerankingEngine) -> Output:
+    """What is known of the law beforehand, where anything can be."""
+    states = engine.passage_states
+    return {} if states is None else {"passage_states": states.model_dump()}
+
+
+_act = with_routes(cross_encoder_action, cross_encoder_route)
+ENDPOINT = Endpoint(
+    "cross-encoder", CROSS_ENCODER_ACTIONS, reranking_engine, _act, probe, RerankingEngine.look_for_law, told
+)
 
 
 if __name__ == "__main__":

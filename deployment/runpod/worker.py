@@ -17,6 +17,7 @@ from deployment.actions import Asked
 from deployment.refusals import ModelFault, NotReady, Refusal
 from deployment.runpod.answers import Output, job_error, job_input, job_output
 from deployment.runpod.cold_start import ColdStart
+from deployment.runpod.openai_route import is_routed
 from deployment.settings import ServingSettings, read_settings
 from monitoring.cost import Price, price_of
 from monitoring.metrics import EndpointMetrics
@@ -39,6 +40,8 @@ class Endpoint(Generic[Engine]):
         load: Fetches, verifies and loads; blocks.
         act: Answers a payload.
         probe: Numbers that a sound model always gives, from a small question.
+        begin: Begins what goes on beside jobs, once the model has answered.
+        tell: What the first answer says besides.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Endpoint(Generic[Engine]):
     load: Callable[[ServingSettings, EndpointMetrics, Callable[[str], None]], Engine]
     act: Callable[[Engine, Mapping[str, Any], Asked], Awaitable[dict[str, Any]]]
     probe: Callable[[Engine], Awaitable[NDArray[np.float32]]]
+    begin: Callable[[Engine], None] = lambda _: None
+    tell: Callable[[Engine], Output] = lambda _: {}
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ class Worker(Generic[Engine]):
             _logger.error("%s", error)  # noqa: TRY400 - the message says all, a trace nothing
             return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
         try:
-            output = job_output(await self._endpoint.act(loaded.engine, job_input(job), Asked(self._price)))
+            given = job_input(job)
+            output = job_output(await self._endpoint.act(loaded.engine, given, Asked(self._price)))
         except ModelFault as fault:
             return job_error(fault, refresh_worker=not await self._sound(loaded))
         except Refusal as refusal:
@@ -108,7 +114,7 @@ class Worker(Generic[Engine]):
             _logger.exception("a job failed")
             hidden = Refusal("something went wrong here; it was logged, so ask again or tell the operator")
             return job_error(hidden, refresh_worker=not await self._sound(loaded))
-        return output | self._first()
+        return output if is_routed(given) else output | self._first(loaded.engine)
 
     async def _ready(self) -> _Loaded[Engine]:
         async with self._loading:
@@ -118,6 +124,7 @@ class Worker(Generic[Engine]):
                 engine = await asyncio.to_thread(load, self._settings, self.metrics, lap)
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
+                self._endpoint.begin(engine)
                 self.metrics.cold_starts.labels(self._endpoint.name).inc()
                 _logger.info("cold start: %s", self._cold_start.report())
             return self._loaded
@@ -131,12 +138,12 @@ class Worker(Generic[Engine]):
             return False
         return bool(np.allclose(now, loaded.probed, rtol=0.0, atol=_TOLERANCE))
 
-    def _first(self) -> Output:
+    def _first(self, engine: Engine) -> Output:
         """What the first answer tells besides."""
         if self._told:
             return {}
         self._told = True
-        return {"cold_start": self._cold_start.report()}
+        return {"cold_start": self._cold_start.report(), **self._endpoint.tell(engine)}
 
 
 def run_worker(endpoint: Endpoint[Engine]) -> int:

@@ -80,6 +80,16 @@ def clean_line(text: str) -> str:
     return " ".join(clean_text(text).split())
 
 
+def has_text(text: str) -> bool:
+    """Whether a letter or digit of any script is left of a text after cleaning.
+
+    What a question needs, in training data and from a client alike. A passage needs less: whatever is not empty is
+    embedded and scored, for among many there is now and then a ruled line or a row of dots.
+    """
+    marked = "<" in text or "&" in text  # nothing but tags and entities takes letters with it, or makes some
+    return any(map(str.isalnum, clean_text(text) if marked else text))
+
+
 def text_key(text: str) -> str:
     """What two texts share when they differ only in case, punctuation, spacing or typing habits."""
     return " ".join(_WORD.findall(clean_text(text).casefold()))

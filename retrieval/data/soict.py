@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from retrieval.data.articles import clause_offsets
+from retrieval.data.cleaning import has_text
 from retrieval.data.file_kinds import no_csv, wrong_header
 from retrieval.data.id_lists import parse_cids
 from retrieval.data.identifiers import fault_of, near_id, shown
@@ -65,8 +66,8 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
 
     Raises:
         SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
-        ValidationError: If a row is empty, repeats a qid or has one that is unfit, has a cid cell that is not a list
-            or a gold that is not known, or there are no rows.
+        ValidationError: If a row is empty, repeats a qid or has one that is unfit, asks without a letter or digit, has
+            a cid cell that is not a list or a gold that is not known, or there are no rows.
     """
     queries = []
     first_rows = _FirstRows(path, "qid", duplicates)
@@ -75,6 +76,9 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
         if first_rows.skips(row, qid):
             continue
         _require(path, row, f"question (qid {qid})", question)
+        if not has_text(question):
+            what = f"question {question[:40]!r} has no letter or digit"
+            raise ValidationError(f"{path}: row {row} (qid {qid}): {what}; mend or remove the row")
         cids = _golds(path, row, qid, cell)
         if known is not None:
             _require_known(path, row, qid, cids, known)

@@ -78,6 +78,15 @@ def load_dataset(folder: Path) -> Dataset:
     return Dataset(Corpus(tuple(articles), passages, titles), queries)
 
 
+def count_passages(folder: Path) -> int:
+    """Passages of a saved dataset, without reading them; 0 where their file cannot be read."""
+    try:
+        with pq.ParquetFile(folder / "passages.parquet") as file:
+            return int(file.metadata.num_rows)
+    except (OSError, pa.ArrowException):
+        return 0
+
+
 def fingerprint(dataset: Dataset) -> str:
     """SHA-256 over every field of every record, in order; equal content gives equal fingerprints on any machine."""
     digest = hashlib.sha256()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrieval.data.cleaning import text_key
+from retrieval.data.cleaning import has_text, text_key
 from retrieval.data.identifiers import fault_of, near_id, shown
 from retrieval.errors import ValidationError
 from retrieval.records import Article, Corpus, Dataset, Query
@@ -68,8 +68,8 @@ def validate_dataset(
 
     Raises:
         ValidationError: If the corpus or the queries are empty; a cid or qid is empty or repeated; a body, question or
-            list of golds is empty; a gold is not in the corpus; an article has no passage where others do; or a split
-            dataset has too few different articles to learn from.
+            list of golds is empty; a question has no letter or digit; a gold is not in the corpus; an article has no
+            passage where others do; or a split dataset has too few different articles to learn from.
     """
     corpus, queries = dataset.corpus, dataset.queries
     _check_articles(corpus.articles, corpus_name or source_name)
@@ -162,6 +162,8 @@ def _check_queries(queries: Sequence[Query], corpus: Corpus, source_name: str) -
             raise ValidationError(f"{source_name}: question {shown(query.qid)}: its qid {fault}; give it another")
         if not query.text.strip():
             raise ValidationError(f"{where} is an empty question after cleaning; remove it or fill it in")
+        if not has_text(query.text):
+            raise ValidationError(f"{where} is {query.text[:40]!r}, without a letter or digit; remove it or fill it in")
         if not query.cids:
             raise ValidationError(f"{where} lists no gold article; name one or remove it")
         for cid in query.cids:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from retrieval.data.cleaning import clean_line, text_key
+from retrieval.data.cleaning import clean_line, has_text, text_key
 from retrieval.records import Article, Query
 
 TITLE, CLAUSE, PATH, TEMPLATE, QUESTION = "title", "clause", "path", "template", "question"
@@ -79,9 +79,9 @@ def _merged(queries: Iterable[Query]) -> list[Query]:
     """Queries of the same text made one, with the golds of all; the first one's qid and text stay."""
     merged: dict[str, Query] = {}
     for query in queries:
-        key = text_key(query.text)
-        if not key:
+        if not has_text(query.text):
             continue
+        key = text_key(query.text)
         first = merged.get(key)
         merged[key] = replace(first, cids=tuple(dict.fromkeys(first.cids + query.cids))) if first else query
     return list(merged.values())

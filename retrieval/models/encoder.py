@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retrieval.config import BiEncoderConfig
-from retrieval.errors import ModelError
+from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone import Backbone
 from retrieval.models.inference import Reader, Rows, run_rows
 from retrieval.models.pooling import pool_rows
@@ -20,6 +20,9 @@ from retrieval.models.pretrained import Pretrained, load, load_folder, save_fold
 from retrieval.models.settings import ModelSettings
 from retrieval.models.tokenization import TextTokenizer
 from retrieval.runtime import Runtime
+
+_LEAST_RAW_TEMPERATURE = 0.5
+"""Inner products of vectors of any length are in the tens; divided by less, the loss sees only the largest."""
 
 
 class BiEncoder(nn.Module):
@@ -50,12 +53,22 @@ class BiEncoder(nn.Module):
         Returns:
             (B, D) float32, unit length if the settings say so.
         """
-        return self.finish(self.backbone(rows), [len(row) for row in rows])
+        return self.finish(self.backbone(rows), rows)
 
-    def finish(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-        """From token vectors (N, D) of B rows, and the tokens of each, to final vectors (B, D) float32."""
-        pooled = pool_rows(hidden, lengths, self.settings.pooling)
+    def finish(self, hidden: Tensor, rows: Rows) -> Tensor:
+        """From token vectors (N, D) of B rows of token ids to final vectors (B, D) float32."""
+        skipped = None if self.settings.include_prompt else self._prompt_tokens(rows)
+        pooled = pool_rows(hidden, [len(row) for row in rows], self.settings.pooling, skipped)
         return functional.normalize(pooled, dim=-1) if self.settings.normalize else pooled
+
+    def _prompt_tokens(self, rows: Rows) -> list[int]:
+        """Tokens of each row that are its prefix's or stand before it, counted as sentence-transformers does."""
+        prefixes = [prefix for prefix in (self.settings.query_prefix, self.settings.passage_prefix) if prefix]
+        read = self.tokenizer.encode(prefixes, self.settings.max_tokens)
+        known = [row[:-1] if row[-1] == self.tokenizer.separator_id else row for row in read]
+        # the last token of a prefix may have merged with the first of the text
+        found = [[len(one) for one in known if one[:-1] == list(row[: len(one) - 1])] for row in rows]
+        return [min(max(lengths, default=0), len(row) - 1) for lengths, row in zip(found, rows, strict=True)]
 
     def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of queries, prefix and special tokens included."""
@@ -109,11 +122,18 @@ def bi_encoder_from(config: BiEncoderConfig) -> BiEncoder:
     """A bi-encoder ready to train, from a base and the configured changes to its settings.
 
     Raises:
-        ConfigError: If the base's name or the number of layers is wrong.
+        ConfigError: If the base's name or the number of layers is wrong, or the temperature is one for unit vectors and
+            the vectors have other lengths.
         ModelError: If the base cannot be read, or is too short for the configured lengths.
     """
     encoder = _from_pretrained(load(config.base, config.layers), config.base)
     settings = encoder.settings
+    normalize = settings.normalize if config.normalize is None else config.normalize
+    if not normalize and config.temperature < _LEAST_RAW_TEMPERATURE:
+        raise ConfigError(
+            f"bi_encoder.temperature: {config.temperature:g} is for cosines, but vectors of {config.base} keep their"
+            f" length ({_why_raw(config)}); set bi_encoder.normalize to true, or the temperature to 1 or more"
+        )
     longest = max(config.max_query_tokens, config.max_passage_tokens)
     if longest > settings.max_tokens:
         raise ModelError(
@@ -123,11 +143,17 @@ def bi_encoder_from(config: BiEncoderConfig) -> BiEncoder:
     encoder.settings = replace(
         settings,
         pooling=config.pooling or settings.pooling,
-        normalize=settings.normalize if config.normalize is None else config.normalize,
+        normalize=normalize,
+        query_prefix=settings.query_prefix if config.query_prefix is None else config.query_prefix,
+        passage_prefix=settings.passage_prefix if config.passage_prefix is None else config.passage_prefix,
         max_query_tokens=config.max_query_tokens,
         max_passage_tokens=config.max_passage_tokens,
     )
     return encoder
+
+
+def _why_raw(config: BiEncoderConfig) -> str:
+    return "bi_encoder.normalize is false" if config.normalize is False else "its files say similarity dot"
 
 
 def _from_pretrained(found: Pretrained, name: str) -> BiEncoder:

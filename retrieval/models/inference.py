@@ -52,14 +52,14 @@ class Reader:
     Attributes:
         backbone: The encoder.
         tokenizer: Knows token types.
-        finish: From token vectors (N, D) of b rows, and the tokens of each, to (b, width).
+        finish: From token vectors (N, D) of b rows of token ids, and those rows, to (b, width).
         width: Numbers kept of each row.
         pairs: Whether rows are pairs, whose second text may have token type 1.
     """
 
     backbone: Backbone
     tokenizer: TextTokenizer
-    finish: Callable[[Tensor, Sequence[int]], Tensor]
+    finish: Callable[[Tensor, Rows], Tensor]
     width: int
     pairs: bool = False
 
@@ -115,7 +115,7 @@ def _plain_forward(backbone: Backbone, runtime: Runtime) -> Forward:
 def _read(reader: Reader, forward: Forward, rows: Rows) -> NDArray[np.float32]:
     """What the reader makes of rows sorted by length."""
     types = reader.tokenizer.row_types(rows) if reader.pairs else None
-    kept = reader.finish(forward(rows, types), [len(row) for row in rows])
+    kept = reader.finish(forward(rows, types), rows)
     values: NDArray[np.float32] = kept.float().cpu().numpy()
     return values
 

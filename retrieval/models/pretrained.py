@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from retrieval.errors import ArtifactError, ConfigError, ModelError
 from retrieval.folders import MANIFEST, verify_folder, write_folder
-from retrieval.models.backbone import CONFIG_FILE, Backbone, BackboneConfig, read_config
+from retrieval.models.backbone import Backbone, BackboneConfig, read_config
 from retrieval.models.bundled import BUNDLED, bundled_folder
-from retrieval.models.foreign import read_foreign_settings
+from retrieval.models.foreign.hub import hub_folder
+from retrieval.models.foreign.modules import Modules, read_modules
+from retrieval.models.foreign.settings import read_foreign_settings
+from retrieval.models.foreign.tokenizer_settings import read_tokenizer_settings
+from retrieval.models.foreign.unusable import refuse_what_is_no_model
 from retrieval.models.settings import SETTINGS_FILE, ModelSettings, load_settings
 from retrieval.models.tokenization import TextTokenizer
 from retrieval.models.tokenizer_folder import load_tokenizer
 from retrieval.models.weights import read_state, split_state, write_weights
-
-_HUB_FILES = ("*.json", "*.txt", "*.codes", "*.model", "*.safetensors", "1_Pooling/*")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def load(name: str, layers: int = 0, cache: Path | None = None) -> Pretrained:
         return load_folder(folder, name, layers)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ConfigError(f"{name}: no such model folder; give a folder, {BUNDLED} or a hub id like owner/model")
-    return load_folder(_download(name), name, layers)
+    return load_folder(hub_folder(name), name, layers)
 
 
 def _load_bundled(name: str, layers: int, cache: Path | None) -> Pretrained:
@@ -74,43 +76,25 @@ def _load_bundled(name: str, layers: int, cache: Path | None) -> Pretrained:
         return load_folder(bundled_folder(cache, again=True), name, layers)
 
 
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        try:
-            return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES), local_files_only=True))
-        except LocalEntryNotFoundError:
-            return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, "pytorch_model.bin"]))
-    except HFValidationError as error:
-        raise ConfigError(
-            f"{name}: neither a folder nor a hub id ({error}); use {BUNDLED}, a folder or owner/model"
-        ) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{name}: cannot be downloaded ({reason}); connect to the network, or use {BUNDLED} or a folder"
-        ) from error
-
-
 def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     """Load a model folder, ours or another library's; see `load`."""
-    ours = (folder / MANIFEST).is_file()
+    ours = _is_ours(folder)
     if ours:
         verify_folder(folder)
-    home = _transformer_folder(folder)
+    known = load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
+    refuse_what_is_no_model(folder)
+    modules = Modules(folder) if known else read_modules(folder)
+    home = modules.home
     config = read_config(home)
     if layers > config.num_hidden_layers:
         raise ConfigError(f"layers: got {layers}, but {home} has {config.num_hidden_layers}; lower it, or 0 for all")
     config = replace(config, num_hidden_layers=layers or config.num_hidden_layers)
-    tokenizer = load_tokenizer(home)
+    if known:
+        tokenizer, settings = load_tokenizer(home), known
+    else:
+        tokenizer, settings = _read_foreign(folder, modules, config, name or str(folder))
     state, head = split_state(read_state(home), config.num_hidden_layers)
     backbone = _build(config, state, home)
-    if (folder / SETTINGS_FILE).is_file():
-        settings = load_settings(folder)
-    else:
-        settings = read_foreign_settings(folder, home, config, name or str(folder))
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
             f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit"
@@ -119,12 +103,29 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     return Pretrained(backbone, tokenizer, settings, head, folder if ours else None)
 
 
-def _transformer_folder(folder: Path) -> Path:
-    """Where a sentence-transformers folder keeps its encoder; others are the encoder's folder themselves."""
-    for candidate in (folder, folder / "0_Transformer"):
-        if (candidate / CONFIG_FILE).is_file():
-            return candidate
-    raise ModelError(f"{folder}: no config.json; give a folder that holds a model")
+def _is_ours(folder: Path) -> bool:
+    """Whether this library wrote the folder; other programs have files called manifest.json, too."""
+    manifest = folder / MANIFEST
+    return manifest.is_file() and SETTINGS_FILE.encode() in manifest.read_bytes()
+
+
+def _read_foreign(
+    folder: Path, modules: Modules, config: BackboneConfig, name: str
+) -> tuple[TextTokenizer, ModelSettings]:
+    """Tokenizer and settings of another library's folder."""
+    told = read_tokenizer_settings(modules.home)
+    tokenizer = load_tokenizer(modules.home, config.model_type)
+    settings, lower = read_foreign_settings(folder, modules, config, name, told.max_length)
+    if told.pads_left and config.model_type == "bert":
+        raise ModelError(f"{modules.home}: padding_side is left, which moves the positions of BERT; give another model")
+    if not tokenizer.usual_types and config.type_vocab_size > 1:
+        raise ModelError(f"{modules.home}: its tokenizer gives token types that are not BERT's; give another model")
+    if lower and settings.text_kind == "segmented":
+        raise ModelError(
+            f"{modules.home}: do_lower_case with PhoBERT's tokenizer, which versions of sentence-transformers read"
+            " differently; lower-case your texts and set it to false"
+        )
+    return tokenizer.lower_cased() if lower else tokenizer, settings
 
 
 def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Backbone:
@@ -180,13 +181,21 @@ def _write_sentence_transformers_files(folder: Path, settings: ModelSettings) ->
         "pooling_mode_cls_token": settings.pooling == "cls",
         "pooling_mode_mean_tokens": settings.pooling == "mean",
         "pooling_mode_max_tokens": settings.pooling == "max",
+        "pooling_mode_mean_sqrt_len_tokens": settings.pooling == "mean_sqrt_len_tokens",
+        "pooling_mode_weightedmean_tokens": settings.pooling == "weightedmean",
+        "pooling_mode_lasttoken": settings.pooling == "lasttoken",
+        "include_prompt": settings.include_prompt,
     }
     prompts = {"query": settings.query_prefix, "document": settings.passage_prefix}
     files = {
         "modules.json": listed,
         "sentence_bert_config.json": {"max_seq_length": settings.max_passage_tokens, "do_lower_case": False},
         "1_Pooling/config.json": pooling,
-        "config_sentence_transformers.json": {"prompts": prompts, "default_prompt_name": None},
+        "config_sentence_transformers.json": {
+            "prompts": prompts,
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine" if settings.normalize else "dot",
+        },
     }
     for name, content in files.items():
         path = folder / name

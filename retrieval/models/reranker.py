@@ -17,7 +17,7 @@ from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone import Backbone
 from retrieval.models.encoder import BiEncoder
-from retrieval.models.inference import Reader, run_rows
+from retrieval.models.inference import Reader, Rows, run_rows
 from retrieval.models.late_join import ApartRow, InteractionHead, LateJoin
 from retrieval.models.pair import Pair, joined_text
 from retrieval.models.pooling import pool_rows
@@ -142,8 +142,8 @@ class CrossEncoder(nn.Module):
         if self.late:
             return self.late.score(rows, runtime, label)
 
-        def finish(hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-            return self.finish(hidden, lengths).unsqueeze(-1)
+        def finish(hidden: Tensor, read: Rows) -> Tensor:
+            return self.finish(hidden, [len(row) for row in read]).unsqueeze(-1)
 
         reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
         return run_rows(reader, rows, runtime, label)[:, 0]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from retrieval.errors import ModelError
 
 SETTINGS_FILE = "retriever.json"
 
-Pooling = Literal["mean", "cls", "max"]
+Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+"""Under sentence-transformers' names; `retrieval.models.pooling` says what each does."""
 TextKind = Literal["text", "segmented"]
 
 _CHOICES = {
     "kind": ("bi-encoder", "cross-encoder"),
-    "pooling": ("mean", "cls", "max"),
+    "pooling": get_args(Pooling),
     "text_kind": ("text", "segmented"),
     "head": ("", "linear", "dense", "interaction"),
 }
@@ -33,7 +34,9 @@ class ModelSettings:
         normalize: Whether a bi-encoder's vectors have unit length.
         query_prefix: Put before a query, its trailing space included.
         passage_prefix: Put before a passage, its trailing space included.
-        max_query_tokens: Longest query, special tokens included.
+        include_prompt: Whether the tokens of a prefix are pooled with the text's own; they are read either way.
+        max_query_tokens: Longest query, special tokens included; as long as a cross-encoder's pair, it is cut with the
+            passage, the longer first, as transformers does.
         max_passage_tokens: Longest passage, special tokens included.
         max_tokens: Longest input the positions allow; for a cross-encoder the longest pair.
         text_kind: Which of a passage's two texts the model was trained on.
@@ -51,6 +54,7 @@ class ModelSettings:
     normalize: bool = True
     query_prefix: str = ""
     passage_prefix: str = ""
+    include_prompt: bool = True
     max_query_tokens: int = 64
     max_passage_tokens: int = 256
     max_tokens: int = 512

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from retrieval.folders import write_file
 from retrieval.models.backbone import Backbone
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import Rows, packed_encoder, spread, work_batches
@@ -71,14 +73,12 @@ def read_lower_layers(
     encoder = packed_encoder(backbone, rows, runtime)
     if encoder is None:
         return None
-    distinct = list(dict.fromkeys(map(tuple, rows)))
-    lengths = [len(row) for row in distinct]
-    starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
-    bounds = dict(zip(distinct, pairwise(starts), strict=True))
-    kept = _kept(file)
-    if kept is not None and len(kept) == starts[-1]:
-        return TokenStates(kept, bounds, layers)
-    vectors = np.empty((starts[-1], encoder.width), np.float16)
+    if (kept := kept_lower_layers(backbone, rows, layers, file)) is not None:
+        return kept
+    bounds = _bounds(rows)
+    distinct = list(bounds)
+    lengths, starts = [len(row) for row in distinct], [start for start, _ in bounds.values()]
+    vectors = np.empty((sum(lengths), encoder.width), np.float16)
 
     @torch.inference_mode()
     def work(batch: list[int]) -> int:
@@ -86,7 +86,7 @@ def read_lower_layers(
         hidden = encoder.run(encoder.embed(chosen), [len(row) for row in chosen], last=layers)
         values, first = hidden.to(torch.float16).numpy(), 0
         for row in batch:
-            vectors[starts[row] : starts[row + 1]] = values[first : first + lengths[row]]
+            vectors[starts[row] : starts[row] + lengths[row]] = values[first : first + lengths[row]]
             first += lengths[row]
         return len(batch)
 
@@ -98,9 +98,52 @@ def read_lower_layers(
     return TokenStates(vectors, bounds, layers)
 
 
+def kept_lower_layers(backbone: Backbone, rows: Rows, layers: int, file: Path | None) -> TokenStates | None:
+    """What an earlier `read_lower_layers` kept of these rows, mapped and not read; nothing is run.
+
+    Args:
+        backbone: The encoder.
+        rows: Token ids.
+        layers: How many of the lowest layers were run.
+        file: Named by `states_key`.
+
+    Returns:
+        None where there is no file, or one that does not hold a vector for each token.
+    """
+    if file is None or not file.is_file():
+        return None
+    bounds = _bounds(rows)
+    expected = (sum(len(row) for row in bounds), backbone.config.hidden_size)
+    try:
+        vectors: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        _logger.warning("%s: cannot be read (%s); its token vectors are to be made again", file, error)
+        return None
+    if vectors.shape != expected or vectors.dtype != np.float16:
+        _logger.warning(
+            "%s: holds %s of %s, expected %s; to be made again", file, vectors.shape, vectors.dtype, expected
+        )
+        return None
+    with suppress(OSError):
+        os.utime(file)  # used now: those that were not used for longest go first
+    return TokenStates(vectors, bounds, layers)
+
+
+def _bounds(rows: Rows) -> dict[tuple[int, ...], tuple[int, int]]:
+    """Start and end of each distinct row, rows end to end."""
+    distinct = list(dict.fromkeys(map(tuple, rows)))
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in distinct])]).astype(int).tolist()
+    return dict(zip(distinct, pairwise(starts), strict=True))
+
+
 def states_key(backbone: Backbone, rows: Rows, layers: int, runtime: Runtime) -> str:
-    """SHA-256 over everything that decides the token vectors: lower weights, token ids and precision."""
-    digest = hashlib.sha256(f"{layers} {runtime.precision}".encode())
+    """SHA-256 over everything that decides the token vectors: lower weights, how they are used, token ids, precision.
+
+    Two tokenizers that give the same ids give the same vectors; others give another key.
+    """
+    config = backbone.config
+    used = (config.model_type, config.num_attention_heads, config.layer_norm_eps, config.hidden_act)
+    digest = hashlib.sha256(f"{layers} {runtime.precision} {used} {config.first_position}".encode())
     for module in (backbone.embeddings, *backbone.encoder.layer[:layers]):
         for parameter in module.parameters():
             digest.update(parameter.detach().cpu().contiguous().numpy())
@@ -109,30 +152,12 @@ def states_key(backbone: Backbone, rows: Rows, layers: int, runtime: Runtime) ->
     return digest.hexdigest()
 
 
-def _kept(file: Path | None) -> NDArray[np.float16] | None:
-    if file is None or not file.is_file():
-        return None
-    try:
-        vectors: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        _logger.warning("%s: cannot be read (%s); its token vectors are made again", file, error)
-        return None
-    return vectors
-
-
 def _keep(file: Path, vectors: NDArray[np.float16]) -> None:
-    """Write the file, whole or not at all, and drop older ones beside it; a full disk costs only the time next time."""
-    staging = file.with_name(f"{file.name}.{id(vectors)}.part")
+    """Write the file, whole or not at all; a full disk costs only the time next time."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        for old in file.parent.glob("*.npy"):
-            old.unlink(missing_ok=True)
-        with staging.open("wb") as target:
+        with write_file(file) as staging, staging.open("wb") as target:
             np.save(target, vectors, allow_pickle=False)
-        staging.replace(file)
     except OSError as error:
-        with suppress(OSError):
-            staging.unlink(missing_ok=True)
         _logger.warning("%s: token vectors could not be kept (%s); a later run makes them again", file, error)
 
 
@@ -164,8 +189,8 @@ class SplitEncoder:
             (B, D) float32, unit length if the settings say so.
         """
         parts = [self._of(row)[: longest or None].float() for row in rows]
-        lengths = [len(part) for part in parts]
-        return self.encoder.finish(self.encoder.backbone.run(torch.cat(parts), lengths, self.layers), lengths)
+        hidden = self.encoder.backbone.run(torch.cat(parts), [len(part) for part in parts], self.layers)
+        return self.encoder.finish(hidden, [row[: longest or None] for row in rows])
 
     def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(B, D) float32 vectors of rows, in order, without gradients; a progress bar where a label is given."""
@@ -180,7 +205,7 @@ class SplitEncoder:
             parts = [self._of(rows[row]) for row in batch]
             lengths = [len(part) for part in parts]
             hidden = packed.run(torch.cat(parts), lengths, self.layers)
-            values: NDArray[np.float32] = self.encoder.finish(hidden, lengths).numpy()
+            values: NDArray[np.float32] = self.encoder.finish(hidden, [rows[row] for row in batch]).numpy()
             return values
 
         lengths = [len(row) for row in rows]

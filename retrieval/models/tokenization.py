@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 from retrieval.errors import ModelError
 from retrieval.models.unigram import Unigram
@@ -26,6 +27,7 @@ class _Template:
     middle: tuple[int, ...]
     last: tuple[int, ...]
     pair_types: bool
+    usual_types: bool
 
 
 class TextTokenizer:
@@ -34,6 +36,7 @@ class TextTokenizer:
     Attributes:
         pad_id: Fills short rows where another library makes batches of them.
         pair_types: Whether the second text of a pair has token type 1 (BERT; not RoBERTa or XLM-R).
+        usual_types: Whether token types are all 0, or those of BERT in a pair; others are not given here.
         separator_id: Last special token of a text.
     """
 
@@ -63,7 +66,21 @@ class TextTokenizer:
         self._template = _read_template(core)
         self.pad_id = pad_id
         self.pair_types = self._template.pair_types
+        self.usual_types = self._template.usual_types
         self.separator_id = self._template.last[0] if self._template.last else pad_id
+
+    def lower_cased(self) -> TextTokenizer:
+        """The same tokenizer with texts lower-cased first."""
+        core = Tokenizer.from_str(self._core.to_str())
+        before = [] if core.normalizer is None else [core.normalizer]
+        core.normalizer = normalizers.Sequence([normalizers.Lowercase(), *before])
+        return TextTokenizer(core, self.pad_id, self._vocabulary, self._unknown_id, self._unigram)
+
+    def with_one_type(self) -> TextTokenizer:
+        """The same tokenizer for a model that is given no token types, so that all are 0."""
+        other = copy.copy(self)
+        other.pair_types = False
+        return other
 
     def __len__(self) -> int:
         """Ids the tokenizer can give."""
@@ -128,7 +145,8 @@ class TextTokenizer:
             queries: One a pair; repeated texts are tokenised once.
             passages: One a pair, as many as queries.
             max_tokens: Longest row, special tokens included.
-            max_query_tokens: Query tokens kept, special tokens not counted; the passage fills what is left.
+            max_query_tokens: Query tokens kept, special tokens not counted; the passage fills what is left. From
+                ``max_tokens`` on the longer of the two is cut first, as transformers cuts pairs.
 
         Returns:
             One row a pair, and the length that each row would have without limits.
@@ -141,7 +159,8 @@ class TextTokenizer:
         template = self._template
         around = len(template.first) + len(template.middle) + len(template.last)
         room = max_tokens - around
-        if room <= max_query_tokens:
+        together = max_query_tokens >= max_tokens
+        if room <= max_query_tokens and not together:
             raise ModelError(
                 f"max_tokens {max_tokens} leaves no room for a passage after {max_query_tokens} query tokens;"
                 " raise max_tokens or lower max_query_tokens"
@@ -150,7 +169,8 @@ class TextTokenizer:
         ids = dict(zip(unique, self._contents(unique), strict=True))
         rows, counts = [], []
         for query, passage in zip(queries, passages, strict=True):
-            head = ids[query][:max_query_tokens]
+            kept = _longest_first(len(ids[query]), len(ids[passage]), room) if together else max_query_tokens
+            head = ids[query][:kept]
             rows.append([*template.first, *head, *template.middle, *ids[passage][: room - len(head)], *template.last])
             counts.append(len(ids[query]) + len(ids[passage]) + around)
         return rows, counts
@@ -191,12 +211,23 @@ class TextTokenizer:
 def _read_template(core: Tokenizer) -> _Template:
     """Find the special tokens by encoding a probe with and without them."""
     content = core.encode("a", add_special_tokens=False).ids
-    single = core.encode("a").ids
-    pair = core.encode("a", "a")
+    alone, pair = core.encode("a"), core.encode("a", "a")
+    single = alone.ids
     start = next((i for i in range(len(single)) if single[i : i + len(content)] == content), 0)
     first, last = single[:start], single[start + len(content) :]
     middle = pair.ids[start + len(content) : len(pair.ids) - len(last) - len(content)]
-    return _Template(tuple(first), tuple(middle), tuple(last), 1 in pair.type_ids)
+    ended = start + len(content) + (1 if middle else 0)
+    of_bert = [0] * ended + [1] * (len(pair.ids) - ended)
+    usual = not any(alone.type_ids) and pair.type_ids in (of_bert, [0] * len(pair.ids))
+    return _Template(tuple(first), tuple(middle), tuple(last), pair.type_ids == of_bert, usual)
+
+
+def _longest_first(query: int, passage: int, room: int) -> int:
+    """Query tokens that stay where the longer text loses its end first, as ``longest_first`` of `tokenizers` does."""
+    shorter = min(query, passage)
+    if shorter + max(shorter, min(max(query, passage), room - shorter)) > room:  # both lose their ends
+        return room // 2 + (room % 2 if query > passage else 0)
+    return query if query <= passage else min(query, room - passage)
 
 
 @lru_cache(maxsize=1)

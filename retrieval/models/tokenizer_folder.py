@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from retrieval.errors import ConfigError, ModelError
 from retrieval.extras import need
 from retrieval.folders import sha256_of
+from retrieval.models.foreign.tokenizer_settings import TokenizerSettings, differs, read_tokenizer_settings
 from retrieval.models.phobert import build_phobert_tokenizer
 from retrieval.models.tokenization import SIDECAR, TOKENIZER_FILE, TextTokenizer
 from retrieval.models.unigram import Unigram, unigram_of
@@ -22,20 +23,22 @@ _OTHER_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.mo
 _PAD_TOKENS = ("<pad>", "[PAD]")
 
 
-def load_tokenizer(folder: Path) -> TextTokenizer:
+def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
     """Read the tokenizer of a model folder, whichever of the usual forms it has.
+
+    Args:
+        folder: Of the model, ours or another library's.
+        model_type: From its ``config.json``; tells transformers' class where the tokenizer's own files do not.
 
     Raises:
         ModelError: If the folder has no tokenizer that can be read, or one that only transformers reads, which is not
             installed.
     """
     try:
-        if (folder / TOKENIZER_FILE).is_file():
+        if (folder / TOKENIZER_FILE).is_file() and (folder / SIDECAR).is_file():
             return _from_json(folder)
-        if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
-            return TextTokenizer(**build_phobert_tokenizer(folder))
-        if any((folder / name).is_file() for name in _OTHER_FILES):
-            return _from_transformers(folder)
+        settings = read_tokenizer_settings(folder)
+        return _with_types(_foreign(folder, settings, model_type), settings)
     except ModelError:
         raise
     except ConfigError as error:
@@ -44,7 +47,24 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
         raise ModelError(
             f"{folder}: its tokenizer cannot be read ({error}); save or download the model again"
         ) from error
-    raise ModelError(f"{folder}: no {TOKENIZER_FILE} nor another tokenizer file; save or download the model again")
+
+
+def _foreign(folder: Path, settings: TokenizerSettings, model_type: str) -> TextTokenizer:
+    if (folder / TOKENIZER_FILE).is_file():
+        reason = differs(settings, folder, model_type)
+        return _from_transformers(folder, f"{reason} is not in its {TOKENIZER_FILE}") if reason else _from_json(folder)
+    if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
+        return TextTokenizer(**build_phobert_tokenizer(folder, settings.added))
+    if any((folder / name).is_file() for name in _OTHER_FILES):
+        return _from_transformers(folder, f"it has no {TOKENIZER_FILE}")
+    raise ModelError(
+        f"{folder}: no {TOKENIZER_FILE} nor another tokenizer file; save the model's tokenizer into the folder"
+        " (tokenizer.save_pretrained)"
+    )
+
+
+def _with_types(tokenizer: TextTokenizer, settings: TokenizerSettings) -> TextTokenizer:
+    return tokenizer.with_one_type() if settings.token_types is False else tokenizer
 
 
 @dataclass(frozen=True)
@@ -78,8 +98,8 @@ def _read_core(file: _TokenizerFile) -> tuple[Tokenizer, Unigram | None]:
     return Tokenizer.from_str(json.dumps(values)), unigram
 
 
-def _from_transformers(folder: Path) -> TextTokenizer:
-    need("transformers", f"{folder}: has no {TOKENIZER_FILE}, and reading its other tokenizer files")
+def _from_transformers(folder: Path, reason: str) -> TextTokenizer:
+    need("transformers", f"{folder}: {reason}, and reading its other tokenizer files")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)

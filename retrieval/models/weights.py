@@ -18,6 +18,7 @@ from retrieval.folders import link_or_copy
 SAFETENSORS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _PICKLED = "pytorch_model.bin"
+_PICKLED_INDEX = "pytorch_model.bin.index.json"
 _PREFIXES = ("roberta.", "bert.")
 _RENAMED = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 _BUFFERS = ("position_ids", "token_type_ids")
@@ -56,7 +57,18 @@ def read_state(folder: Path) -> dict[str, Tensor]:
         return _read_shards(folder / _INDEX)
     if (folder / _PICKLED).is_file():
         return _read_pickled(folder / _PICKLED)
-    raise ModelError(f"{folder}: no {SAFETENSORS} (nor {_PICKLED}); give a folder with a model's weights")
+    if (folder / _PICKLED_INDEX).is_file():
+        return _read_shards(folder / _PICKLED_INDEX)
+    raise ModelError(f"{folder}: no {SAFETENSORS} nor {_PICKLED}{_others(folder)}")
+
+
+def _others(folder: Path) -> str:
+    """What a folder without readable weights holds instead, and what to do then."""
+    kinds = ("*.onnx", "*.gguf", "*.h5", "*.msgpack", "*.safetensors", "*.bin", "onnx", "openvino")
+    found = sorted({path.name for kind in kinds for path in folder.glob(kind)})
+    if not found:
+        return "; copy the model's weights into it, or give the folder that save_pretrained wrote"
+    return f", only {', '.join(found[:3])}, which is not read here; save the model with transformers' save_pretrained"
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -75,7 +87,10 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     for name in names:
         if Path(name).name != name:
             raise ModelError(f"{index}: names the shard {name!r} outside its folder; download the model again")
-        state |= _read_safetensors(index.parent / name)
+        path = index.parent / name
+        if not path.is_file():
+            raise ModelError(f"{path}: missing, though {index.name} lists it; copy or download the rest of the model")
+        state |= _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
     return state
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from retrieval.data.fields import passage_texts, query_texts, title_texts
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.inference import Rows
-from retrieval.models.split import SplitEncoder, TokenStates, read_lower_layers, states_key
+from retrieval.models.split import SplitEncoder, TokenStates, kept_lower_layers, read_lower_layers, states_key
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
+from retrieval.search.kept_states import make_room, needed_files
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,12 @@ def embed_corpus(
 
 
 def corpus_states(
-    encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path | None
+    encoder: BiEncoder,
+    corpus: Corpus,
+    layers: int,
+    runtime: Runtime,
+    folder: Path | None,
+    label: str | None = "read corpus",
 ) -> TokenStates | None:
     """Token vectors of a corpus's passages and titles after an encoder's lowest layers.
 
@@ -57,10 +63,20 @@ def corpus_states(
         corpus: Cut, and segmented if the encoder reads segmented text.
         layers: How many layers; with 0 nothing is worth keeping and the answer is None.
         runtime: Where to compute.
-        folder: Keeps them for the next caller with the same weights and texts; None keeps nothing.
+        folder: Keeps them for the next caller with the same weights and texts (`kept_states` says how long); None keeps
+            nothing.
+        label: Name of the progress bar; None shows none.
     """
     rows = [row for part in _rows(encoder, corpus) for row in part]
-    return _states(encoder, rows, layers, runtime, folder, "read corpus")
+    return _states(encoder, rows, layers, runtime, folder, label, needed_files)
+
+
+def kept_corpus_states(
+    encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path
+) -> TokenStates | None:
+    """What `corpus_states` kept, mapped; None where it kept nothing. Nothing is made, which would take minutes."""
+    rows = [row for part in _rows(encoder, corpus) for row in part]
+    return kept_lower_layers(encoder.backbone, rows, layers, _states_file(encoder, rows, layers, runtime, folder))
 
 
 def query_states(
@@ -68,16 +84,26 @@ def query_states(
 ) -> TokenStates | None:
     """Token vectors of queries after an encoder's lowest layers; arguments and answer as of `corpus_states`."""
     rows = encoder.tokenize_queries(query_texts(queries, encoder.settings.text_kind))
-    return _states(encoder, rows, layers, runtime, folder, None)
+    return _states(encoder, rows, layers, runtime, folder, None, lambda _: ())
 
 
 def _states(
-    encoder: BiEncoder, rows: Rows, layers: int, runtime: Runtime, folder: Path | None, label: str | None
+    encoder: BiEncoder,
+    rows: Rows,
+    layers: int,
+    runtime: Runtime,
+    folder: Path | None,
+    label: str | None,
+    needed: Callable[[Path], Collection[str]],
 ) -> TokenStates | None:
     if layers == 0:
         return None
     file = _states_file(encoder, rows, layers, runtime, folder) if folder else None
-    return read_lower_layers(encoder.backbone, rows, layers, runtime, file, label)
+    new = file is not None and not file.exists()
+    states = read_lower_layers(encoder.backbone, rows, layers, runtime, file, label)
+    if new and file is not None and file.is_file():
+        make_room(file, lambda: needed(file.parent))
+    return states
 
 
 def states_file(encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path) -> Path:

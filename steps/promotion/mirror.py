@@ -157,13 +157,13 @@ def _folder(version: ModelVersionResponse, artifact: ArtifactVersionResponse) ->
             (Path(temporary) / "parts.json").write_text(json.dumps(parts, indent=2) + "\n", encoding="utf-8")
             yield Path(temporary)
         return
-    folder = materializer(artifact.uri, _store_of(artifact)).local_folder()
+    folder = materializer(artifact.uri, store_of(artifact)).local_folder()
     yield folder
     if "://" in artifact.uri:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _store_of(artifact: ArtifactVersionResponse) -> BaseArtifactStore:
+def store_of(artifact: ArtifactVersionResponse) -> BaseArtifactStore:
     """The store that holds an artifact, which need not be the active stack's."""
     active = Client().active_stack.artifact_store
     if artifact.artifact_store_id in {None, active.id}:

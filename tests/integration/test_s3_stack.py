@@ -7,13 +7,14 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from retrieval.folders import verify_folder
-from tests.integration.conftest import STEPS, Project, copy_project
+from retrieval.folders import verify_folder, write_folder
+from retrieval.search.kept import facts_of
+from tests.integration.conftest import ROOT, STEPS, Project, copy_project
 from tests.integration.published import assert_published, names_below
 from tests.s3_server import SECRET, S3Server
 
@@ -99,6 +100,21 @@ def test_a_second_clean_home_that_shares_the_database_is_answered_from_the_cache
     assert team.second.recomputed() == set()
     assert "\nreranked" in done.stdout
     assert (team.second.folder / "models/legal-retriever/1/settings.json").is_file()
+
+
+def test_a_retriever_kept_before_stores_were_told_apart_is_found_by_its_files_in_the_bucket(
+    team: Team, tmp_path: Path
+) -> None:
+    kept = tmp_path / "models/legal-retriever"
+    shutil.copytree(team.first.folder / "models/legal-retriever", kept)
+    before = facts_of(kept / "1")
+    with write_folder(kept / "1") as staging:
+        shutil.copytree(kept / "1", staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("facts.json"))
+    assert facts_of(kept / "1") == {"retriever": "1"}
+    there = replace(team.second, folder=tmp_path, variables={**team.second.variables, "PYTHONPATH": str(ROOT)})
+    assert before["store"] in there.python("-m", "steps.promotion.kept_stages").stdout
+    found = facts_of(kept / "1")
+    assert [found[name] for name in ("store", "run")] == [before[name] for name in ("store", "run")]
 
 
 def test_both_models_are_published_under_their_mlflow_run(team: Team, s3_server: S3Server) -> None:

@@ -10,6 +10,9 @@ from deployment.local_servers import LocalServer
 from tests.service_processes import service
 from tests.tiny_bundle import tiny_bundle
 
+PRECISE = {"RETRIEVER_PRECISION": "float32"}
+"""Answers are compared with float32, which a processor made for bfloat16 would not take by itself."""
+
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
@@ -25,13 +28,13 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bi_encoder(bundle: Bundle, logs: Path) -> Iterator[LocalServer]:
     """A bi-encoder service that no test stops; its patience is short."""
-    patience = {"RETRIEVER_HEAD_TIMEOUT_SECONDS": "1", "RETRIEVER_BODY_TIMEOUT_SECONDS": "1"}
-    with service("bi_encoder_service", bundle.folder, logs / "bi-encoder", patience) as server:
+    settings = PRECISE | {"RETRIEVER_HEAD_TIMEOUT_SECONDS": "1", "RETRIEVER_BODY_TIMEOUT_SECONDS": "1"}
+    with service("bi_encoder_service", bundle.folder, logs / "bi-encoder", settings) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def cross_encoder(bundle: Bundle, logs: Path) -> Iterator[LocalServer]:
     """A cross-encoder service that no test stops."""
-    with service("cross_encoder_service", bundle.folder, logs / "cross-encoder") as server:
+    with service("cross_encoder_service", bundle.folder, logs / "cross-encoder", PRECISE) as server:
         yield server

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,77 +12,13 @@ import httpx
 import psutil
 import pytest
 
-from deployment.local_servers import free_port
-from tests.tiny_bundle import QUESTION, tiny_retriever
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 240.0
-
-
-class Serve:
-    """The command, run in a folder of its own."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.ports = [free_port() for _ in range(3)]
-        names = ("--port", "--bi-encoder-port", "--cross-encoder-port")
-        given = [text for pair in zip(names, map(str, self.ports), strict=True) for text in pair]
-        cleared = {name: value for name, value in os.environ.items() if not name.startswith("RETRIEVER_")}
-        own = {"PYTHONPATH": str(ROOT), "RETRIEVER_RERANK_BUDGET_SECONDS": "20", "OMP_NUM_THREADS": "1"}
-        self.output = folder / f"said-{self.ports[0]}.txt"
-        with self.output.open("w") as stream:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "deployment.serve", *given, *options],
-                cwd=folder,
-                env={**cleared, **own},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text(encoding="utf-8")
-
-    def wait_until_ready(self) -> None:
-        eventually(lambda: "Ctrl-C" in self.said or self.process.poll() is not None)
-        assert self.process.poll() is None, self.said
-
-    def wait(self) -> int:
-        """The code that it ends with."""
-        return self.process.wait(timeout=PATIENCE_SECONDS)
-
-    def child(self, module: str) -> psutil.Process:
-        (found,) = [one for one in psutil.Process(self.process.pid).children() if module in " ".join(one.cmdline())]
-        return found
-
-    def search(self, **more: object) -> dict:
-        body = {"question": QUESTION, "top_k": 5, **more}
-        answer = httpx.post(f"http://127.0.0.1:{self.ports[0]}/search", json=body, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; the code that it ends with."""
-        self.process.send_signal(number)
-        return self.wait()
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, "it did not come to that"
-        time.sleep(0.1)
+from tests.serve_process import Serve, eventually, gone, project_with_a_kept_retriever
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one kept retriever, as a training leaves it, without ZenML's word on stages."""
-    from retrieval.search.kept import KEPT, keep
-
-    made = tmp_path_factory.mktemp("project")
-    tiny_retriever(made / "encoder").save(made / "retriever")
-    keep(made / "retriever", "1", made / KEPT)
-    return made
+    """A folder with one kept retriever."""
+    return project_with_a_kept_retriever(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture
@@ -103,10 +35,6 @@ def serve(folder: Path) -> Iterator[Callable[..., Serve]]:
             one.stop()
 
 
-def gone(*processes: psutil.Process) -> bool:
-    return not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
-
-
 def test_three_processes_answer_outlive_a_hung_and_a_killed_reranker_and_stop_with_0(serve, folder) -> None:
     running = serve()
     running.wait_until_ready()
@@ -116,7 +44,7 @@ def test_three_processes_answer_outlive_a_hung_and_a_killed_reranker_and_stop_wi
         assert f"http://127.0.0.1:{port}" in running.said
     page = httpx.get(f"http://127.0.0.1:{running.ports[0]}/", timeout=60)
     assert "<title>Tra cứu luật</title>" in page.text
-    assert httpx.post(f"http://127.0.0.1:{running.ports[1]}/infer", json={}, timeout=60).status_code == 401
+    assert httpx.post(f"http://127.0.0.1:{running.ports[1]}/infer", json={}, timeout=60).status_code == 422
 
     whole = running.search()
     assert whole["reranked"] is True

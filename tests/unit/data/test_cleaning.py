@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.data.cleaning import clean_dataset, clean_line, clean_text, text_key
+from retrieval.data.cleaning import clean_dataset, clean_line, clean_text, has_text, text_key
 from retrieval.records import Article, Corpus, Dataset, Query
 
 MESSY = st.text(
@@ -72,3 +72,13 @@ def test_clean_dataset_finds_the_clauses_of_the_cleaned_body_again():
 
     assert dataset.corpus.articles == (Article("1", "Tiêu đề", "1. A\n2. B", clauses=(0, 5)),)
     assert dataset.queries == (Query("q", "Hỏi gì", ("1",)),)
+
+
+@pytest.mark.parametrize("text", ["Điều 1", "3", "第三条", "연차", "ⅳ", "…a", "&#65;", "ﬀ"])
+def test_a_letter_or_digit_of_any_script_is_text(text):
+    assert has_text(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "---", "…", "👍", "？！", "<b></b>", "&nbsp;", "\u200b\n", "\x00"])
+def test_what_has_no_letter_or_digit_after_cleaning_is_none(text):
+    assert not has_text(text)

@@ -232,6 +232,7 @@ def test_keep_first_keeps_the_first_of_repeated_rows(write):
         (",a,[1]", "row 2 has an empty qid"),
         ("q,,[1]", r"row 2 has an empty question \(qid q\)"),
         ("q,  ,[1]", r"row 2 has an empty question \(qid q\)"),
+        ("q,？…,[1]", r"row 2 \(qid q\): question '？…' has no letter or digit; mend or remove the row"),
         ("q,a,[]", r"row 2 \(qid q\) lists no article in cid; name one"),
         ("q,a,", r"row 2 \(qid q\): cid '' is not a list of article ids"),
         ("q,a,[1", r"row 2 \(qid q\): cid '\[1' is not a list of article ids; write \[37\]"),

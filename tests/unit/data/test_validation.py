@@ -42,6 +42,12 @@ def test_an_article_of_100_000_characters_is_a_warning():
     assert "1 articles are above 5000 syllables, first 4" in validate_dataset(dataset, "luật.csv").warnings
 
 
+def test_questions_in_any_script_and_articles_of_marks_alone_are_taken():
+    corpus = Corpus((*ARTICLES, Article("4", "", "---"), Article("5", "", "第三条")), ())
+
+    assert validate_dataset(Dataset(corpus, (Query("q", "연차", ("4",)),)), "luật.csv").articles == 5
+
+
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
@@ -58,6 +64,10 @@ def test_an_article_of_100_000_characters_is_a_warning():
         (replace(GOOD, queries=(*QUERIES, QUERIES[0])), "question q1 is repeated; give each its own qid"),
         (replace(GOOD, queries=(Query("", "x", ("1",)),)), "has an empty qid"),
         (replace(GOOD, queries=(Query("q", " ", ("1",)),)), "question q is an empty question after cleaning"),
+        (
+            replace(GOOD, queries=(Query("q", "？…", ("1",)),)),
+            "question q is '？…', without a letter or digit; remove it",
+        ),
         (replace(GOOD, queries=(Query("q", "x"),)), "question q lists no gold article"),
         (
             replace(GOOD, queries=(Query("q", "x", ("33",)),)),

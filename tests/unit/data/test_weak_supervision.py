@@ -28,6 +28,13 @@ def test_titles_become_queries_and_a_shared_title_has_every_article_as_gold():
     ]
 
 
+def test_a_title_without_a_letter_or_digit_is_no_query():
+    titles = ("____", "…", "第三条")
+    articles = [Article(str(n), title, "Thân.", "Luật A") for n, title in enumerate(titles)]
+
+    assert [query.text for query in title_queries(articles)] == ["第三条"]
+
+
 def test_clause_queries_are_first_sentences_and_list_openings_of_fit_length():
     queries = clause_queries(ARTICLES, per_article=5, seed=1)
 

@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from deployment.local_bundles import bundle_of, trained_folder
+from deployment import bundling, local_bundles
+from deployment.local_bundles import BUNDLES, bundle_of, trained_folder
 from retrieval.errors import ArtifactError
 from retrieval.folders import write_folder
-from retrieval.search.kept import keep, record_stages
+from retrieval.search.kept import KEPT, keep, record_stages
 
 
 @pytest.fixture
@@ -83,3 +84,59 @@ def test_a_damaged_retriever_is_not_bundled(kept, tmp_path):
     shutil.rmtree(kept / "1" / "corpus")
     with pytest.raises(ArtifactError, match="corpus"):
         bundle_of(kept / "1", tmp_path / "bundles")
+    (kept / "2/manifest.json").unlink()
+    with pytest.raises(ArtifactError, match=r"2: no manifest\.json"):
+        bundle_of(kept / "2", tmp_path / "bundles")
+
+
+@pytest.fixture
+def two_stores(bundle, tmp_path, monkeypatch):
+    """Version 1 of the stores A and B kept in the folder that commands are typed in; the store in use is ``[0]``."""
+    monkeypatch.chdir(tmp_path)
+    in_use = [""]
+    for module in (bundling, local_bundles):
+        monkeypatch.setattr(module, "refresh_stages", lambda: in_use[0])
+    for store in "AB":
+        keep(bundle.folder.parent / "retriever", "1", KEPT, {"retriever": "1", "store": store})
+    return in_use
+
+
+def test_what_is_served_is_said_with_version_store_and_law(two_stores, caplog):
+    record_stages({"production": "1"}, KEPT, "A")
+    record_stages({"staging": "1"}, KEPT, "B")
+    with caplog.at_level(logging.INFO):
+        two_stores[0] = "A"
+        assert trained_folder() == KEPT / "1"
+        two_stores[0] = "B"
+        assert trained_folder() == KEPT / "1"
+    first, second = caplog.messages
+    assert first == f"version 1 of store A, in production there, 24 articles of Bộ luật thử: {KEPT}/1"
+    assert second == f"{first} (the store in use has nothing in production)"
+
+
+def test_of_two_versions_in_production_the_one_of_the_store_in_use_is_served(two_stores):
+    for store in "AB":
+        record_stages({"production": "1"}, KEPT, store)
+    for model in ("newest", "production", "1"):
+        two_stores[0] = "A"
+        assert trained_folder(model) == KEPT / "1"
+        two_stores[0] = "B"
+        other = trained_folder(model)
+        assert other.name.startswith("1-")
+        two_stores[0] = ""
+        with pytest.raises(ArtifactError, match="from 2 stores") as raised:
+            trained_folder(model)
+        assert f"{KEPT}/1 of store A" in str(raised.value) and f"{other} of store B" in str(raised.value)
+
+
+def test_bundles_of_folders_of_one_name_stay_beside_each_other(two_stores, bundle, tmp_path):
+    elsewhere = shutil.copytree(KEPT / "1", tmp_path / "elsewhere/1")
+    np.save(elsewhere / "titles.npy", np.load(elsewhere / "titles.npy") * 2)
+    with write_folder(tmp_path / "elsewhere/1") as staging:
+        shutil.copytree(elsewhere, staging, dirs_exist_ok=True)
+    (other,) = KEPT.glob("1-*")
+    sources = (KEPT / "1", other, tmp_path / "elsewhere/1")
+    made = [bundle_of(source).folder for source in (*sources, *sources)]
+    assert len(set(made)) == 3 == len(list(BUNDLES.iterdir()))
+    assert made[0].name.startswith("1-") and made[1].name.startswith(f"{other.name}-")
+    assert bundle_of((KEPT / "1").absolute()).folder == made[0]

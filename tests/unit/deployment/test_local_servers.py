@@ -44,3 +44,23 @@ def test_one_that_is_not_needed_is_said_and_the_others_go_on(tmp_path, caplog):
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("spare: ended with code 3")
     assert said.endswith("the others go on without it")
+
+
+def test_one_that_does_not_become_ready_is_an_error_with_what_it_says(tmp_path):
+    port = free_port()
+    answers = (
+        "import http.server, sys\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        self.send_response(503)\n"
+        "        self.end_headers()\n"
+        "        self.wfile.write(b'waits for the bi-encoder')\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+    )
+    command = [sys.executable, "-c", answers, str(port)]
+    with running("slow", command, port, {}, tmp_path / "log") as server:
+        while "503" not in (tmp_path / "log").read_text():
+            with pytest.raises(ServerError):
+                server.wait_until_ready("/ready", 0.5)
+        with pytest.raises(ServerError, match=r"not ready at .*/ready in 0.5 s, which says waits for the bi-encoder"):
+            server.wait_until_ready("/ready", 0.5)

@@ -50,3 +50,20 @@ def test_a_version_that_is_named_and_not_there_is_no_reason_to_offer_another(not
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     with pytest.raises(ArtifactError, match="no such retriever"):
         serve.choose_bundle("7", untouched=False)
+
+
+def test_the_users_bundle_is_served_unless_an_option_names_another(nothing_trained, bundle):
+    assert serve.choose_bundle(serve.NEWEST, untouched=False, named=bundle.folder).folder == bundle.folder
+    assert serve.choose_bundle(serve.NEWEST, untouched=True, named=bundle.folder) == "the untouched one"
+    with pytest.raises(ArtifactError, match="no such retriever"):
+        serve.choose_bundle("7", untouched=False, named=bundle.folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("RETRIEVER_API_KEYS", "short"), ("RETRIEVER_API_KEY", "x"), ("RETRIEVER_PORT", "high")]
+)
+def test_a_wrong_variable_ends_it_before_anything_is_made(nothing_trained, monkeypatch, capsys, variable, value):
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(serve, "choose_bundle", lambda *_: pytest.fail("something was made"))
+    assert serve.main([]) == 2
+    assert capsys.readouterr().err.startswith("error: ")

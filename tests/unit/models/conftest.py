@@ -16,7 +16,7 @@ def runtime():
 @pytest.fixture(scope="session")
 def encoder_folder(tmp_path_factory):
     """A tiny bare encoder, as another library writes one; never changed."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-e5"
+    folder = tmp_path_factory.mktemp("models") / "multilingual-e5-small"
     write_multilingual_encoder(folder)
     return folder
 

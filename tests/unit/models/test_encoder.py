@@ -122,11 +122,19 @@ def test_a_model_whose_folder_is_gone_or_damaged_is_saved_whole(encoder, tmp_pat
 
 def test_configured_changes_reach_the_settings(encoder_folder):
     config = BiEncoderConfig(
-        base=str(encoder_folder), layers=2, pooling="max", normalize=False, max_query_tokens=16, max_passage_tokens=32
+        base=str(encoder_folder),
+        layers=2,
+        pooling="max",
+        normalize=False,
+        temperature=1.0,
+        query_prefix="hỏi: ",
+        max_query_tokens=16,
+        max_passage_tokens=32,
     )
     encoder = bi_encoder_from(config)
     settings = encoder.settings
     assert (settings.pooling, settings.normalize) == ("max", False)
+    assert (settings.query_prefix, settings.passage_prefix) == ("hỏi: ", "passage: ")
     assert (settings.max_query_tokens, settings.max_passage_tokens) == (16, 32)
     assert len(encoder.backbone.encoder.layer) == encoder.backbone.config.num_hidden_layers == 2
 

@@ -44,7 +44,9 @@ def test_token_types_reach_the_embeddings():
 
 
 def mean_vectors(backbone, runtime):
-    reader = Reader(backbone, unigram_tokenizer(), lambda tokens, lengths: pool_rows(tokens, lengths, "mean"), 32)
+    reader = Reader(
+        backbone, unigram_tokenizer(), lambda tokens, rows: pool_rows(tokens, list(map(len, rows)), "mean"), 32
+    )
     return run_rows(reader, ROWS, runtime)
 
 

@@ -33,7 +33,11 @@ def test_layers_keeps_the_lowest_ones(encoder_folder, layers):
 def test_settings_of_a_sentence_transformers_folder_are_read_off_its_files(tmp_path):
     write_bi_encoder(tmp_path / "bkai")
     settings = load(str(tmp_path / "bkai")).settings
-    assert (settings.kind, settings.pooling, settings.normalize) == ("bi-encoder", "mean", False)
+    assert (settings.kind, settings.pooling, settings.normalize) == (
+        "bi-encoder",
+        "mean",
+        True,
+    )  # no Normalize, but cosine
     assert (settings.text_kind, settings.dimension, settings.max_tokens) == ("segmented", 32, 48)
     assert settings.max_passage_tokens == 48
 

@@ -112,3 +112,32 @@ def test_the_key_covers_lower_weights_and_texts_but_not_the_layers_above(encoder
 def test_a_row_that_is_not_kept_goes_through_the_whole_encoder(encoder, runtime):
     row = encoder.tokenize_passages(["hợp đồng"])
     assert np.allclose(cut(encoder, runtime).encode_rows(row, runtime), encoder.encode_rows(row, runtime), atol=1e-6)
+
+
+def test_the_key_covers_precision_and_how_the_weights_are_used(encoder, runtime):
+    def key(precision=torch.float32, **shape):
+        other = copy.deepcopy(encoder.backbone)
+        other.config = replace(other.config, **shape)
+        return states_key(other, rows_of(encoder), 1, replace(runtime, precision=precision))
+
+    heads = encoder.backbone.config.num_attention_heads
+    keys = [key(), key(torch.bfloat16), key(num_attention_heads=2 * heads), key(layer_norm_eps=0.5)]
+    keys += [key(hidden_act="relu"), key(model_type="xlm-roberta", pad_token_id=1)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_file_that_holds_other_vectors_than_its_name_says_is_not_used(encoder, runtime, tmp_path, caplog):
+    file = tmp_path / "kept.npy"
+    made = cut(encoder, runtime, file=file).states[0].vectors
+    for wrong in (made[:-1], made[:, :-1], made.astype(np.float32)):
+        np.save(file, wrong)
+        assert split.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, file) is None
+        assert "made again" in caplog.text
+        caplog.clear()
+        assert np.array_equal(cut(encoder, runtime, file=file).states[0].vectors, made)
+
+
+def test_looking_for_kept_vectors_makes_none(encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(split, "spread", lambda *_: pytest.fail("they were made"))
+    assert split.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, tmp_path / "none.npy") is None
+    assert split.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, None) is None

@@ -25,6 +25,13 @@ def test_a_question_gets_ranked_articles_with_everything_the_page_shows(client):
     assert len(answer["index_version"]) == 12
 
 
+def test_null_is_as_good_as_absent_and_a_question_may_be_in_any_script(client):
+    usual = client.post("/search", json={"question": QUESTION}).json()
+    given = client.post("/search", json={"question": QUESTION, "top_k": None, "rerank": None}).json()
+    assert [hit["cid"] for hit in given["results"]] == [hit["cid"] for hit in usual["results"]]
+    assert client.post("/search", json={"question": "第三条 연차"}).status_code == 200
+
+
 def test_an_article_comes_whole_with_its_neighbours_and_marked_words(client):
     page = client.get("/articles/1/2020/QH14:1", params={"question": "nghỉ hằng năm"}).json()
     assert (page["heading"], page["law"], page["law_number"]) == ("Điều 1", "Bộ luật thử", "1/2020/QH14")

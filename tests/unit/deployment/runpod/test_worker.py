@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import torch
 from runpod.serverless.modules import rp_fitness
 from runpod.serverless.modules.rp_job import run_job
 
+from deployment import reranking
 from deployment.bundle import Bundle
 from deployment.embedding import EmbeddingEngine
+from deployment.law_states import law_states
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
 from deployment.settings import ServingSettings
 from retrieval.errors import ArtifactError, ConfigError, ServingError
+from retrieval.runtime import Runtime
 from tests.tiny_bundle import QUESTION
 
 PAIR = {"query": QUESTION, "document": "Người lao động được nghỉ hằng năm."}
@@ -88,6 +92,60 @@ def test_all_actions_of_the_cross_encoder_give_the_same_score(bundle: Bundle) ->
     score = next(result["score"] for result in ranked["results"] if result["id"] == "b")
     assert pair["score"] == pytest.approx(score, abs=1e-5)
     assert pairs["scores"] == pytest.approx([score, score], abs=1e-5)
+
+
+def test_jobs_of_the_openai_address_get_openais_shape_and_nothing_around_it(
+    embedder: Worker[EmbeddingEngine], bundle: Bundle
+) -> None:
+    asked = {"openai_route": "/v1/embeddings", "openai_input": {"model": "m", "input": [QUESTION, "---"], "user": None}}
+    routed, listed, other, plain = (
+        result["output"]
+        for result in jobs(
+            embedder,
+            {**asked, "openai_input": {**asked["openai_input"], "dimensions": 32}},
+            {"openai_route": "/v1/models", "openai_input": None},
+            {"openai_route": "openai/v1/models/legal-bi-encoder"},
+            {"openai_route": None, "action": "embed", "text": QUESTION},
+        )
+    )
+    assert routed["object"] == listed["object"] == "list"
+    assert [one["index"] for one in routed["data"]] == [0, 1]
+    np.testing.assert_allclose(routed["data"][0]["embedding"], plain["embedding"], atol=1e-5)
+    assert listed["data"] == [other]
+    assert other["id"] == "legal-bi-encoder"
+    assert not [one for one in (routed, listed, other) if "cold_start" in one]
+
+    ranker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder))
+    payload = {"query": QUESTION, "documents": ["Cá nhân có quyền.", PAIR["document"]], "top_n": 1}
+    found = [jobs(ranker, {"openai_route": path, "openai_input": payload})[0] for path in ("/v1/rerank", "v2/rerank")]
+    assert [set(one["output"]["results"][0]) for one in found] == [{"index", "relevance_score"}] * 2
+    (ranking_model,) = jobs(ranker, {"openai_route": "/v1/models"})[0]["output"]["data"]
+    assert ranking_model["id"] == "legal-cross-encoder"
+
+
+@pytest.mark.parametrize(
+    ("route", "given", "code", "message"),
+    [
+        (
+            "/v1/embeddings",
+            {"input": QUESTION, "dimensions": 7},
+            "invalid_input",
+            "dimensions is 7; this model gives 32",
+        ),
+        ("/v1/embeddings", {"input": [[1, 2]]}, "invalid_input", "input holds token ids"),
+        ("/v1/embeddings", {"input": [QUESTION, ""]}, "invalid_input", "input.1 is empty"),
+        ("/v1/embeddings", None, "invalid_input", "input is missing"),
+        ("/v1/embeddings", "text", "invalid_input", "the body is text; send an object"),
+        ("/v1/chat/completions", {}, "not_found", "ask /v1/embeddings, /v1/models"),
+        (5, {}, "invalid_input", "openai_route is a number; send a path such as /v1/models"),
+    ],
+)
+def test_a_wrong_job_of_the_openai_address_is_told_as_over_http(
+    embedder: Worker[EmbeddingEngine], route: object, given: object, code: str, message: str
+) -> None:
+    told = error_of(jobs(embedder, {"openai_route": route, "openai_input": given})[0])
+    assert told["code"] == code
+    assert message in told["message"]
 
 
 def test_the_first_answer_alone_tells_the_cold_start(embedder: Worker[EmbeddingEngine]) -> None:
@@ -231,3 +289,22 @@ def test_a_wrong_variable_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setenv("RUNPOD_LOG_LEVEL", "INFO")
     assert run_worker(bi_encoder.ENDPOINT) == 2
     assert capsys.readouterr().err.startswith("error: RETRIEVER_JOBS: ")
+
+
+def test_the_first_answer_tells_what_is_missing_of_the_law_and_what_is_made_later_is_used(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reranking, "_LOOK_AGAIN_SECONDS", 0.01)
+    worker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder, states=tmp_path))
+    first, second = (jobs(worker, {"action": "score_pair", **PAIR})[0]["output"] for _ in range(2))
+    assert first["passage_states"]["of"] == 24
+    assert first["passage_states"]["known"] == 0
+    assert "passage_states" not in second
+    assert worker.engine is not None
+    runtime = Runtime(torch.device("cpu"), torch.float32, 1)
+    law_states(bundle, bundle.cross_encoder(), runtime, tmp_path, make=True)
+    while worker.engine.passage_states.status != "known":
+        time.sleep(0.01)
+    after = jobs(worker, {"action": "score_pair", **PAIR})[0]["output"]
+    assert after["score"] == pytest.approx(first["score"], abs=2e-3)
+    asyncio.run(worker.engine.close())
