@@ -14,6 +14,8 @@ from zenml.models import ArtifactVersionResponse, ModelVersionResponse
 
 from retrieval.assessment import JudgedRuns
 from retrieval.errors import ConfigError
+from retrieval.search.kept import kept_retrievers
+from steps.promotion.store import store_facts
 
 BI_ENCODER, CROSS_ENCODER, RETRIEVER = "legal-bi-encoder", "legal-cross-encoder", "legal-retriever"
 MAIN = {BI_ENCODER: "bi_encoder", CROSS_ENCODER: "cross_encoder", RETRIEVER: "retriever"}
@@ -39,11 +41,12 @@ def newest_version(model: str = RETRIEVER) -> ModelVersionResponse | None:
 
 
 def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
-    """A version by ``latest``, a stage or its number.
+    """A version by ``latest``, a stage, its number or, of a retriever, the name of the folder it is kept in.
 
     Raises:
         ConfigError: If there is none; says what there is.
     """
+    name = _version_kept_as(name) if model == RETRIEVER else name
     known = versions(model)
     if not known:
         raise ConfigError(f"{model}: no version yet; run `python run.py --pipeline training` first")
@@ -53,6 +56,23 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
         shown = ", ".join(f"{one.name} ({one.stage})" if one.stage else one.name for one in known[:10])
         raise ConfigError(f"{model}: no version {name}; known: {shown}")
     return found[0]
+
+
+def _version_kept_as(name: str) -> str:
+    """Number of the version that is kept in a folder of this name; the name itself where it is none's.
+
+    Raises:
+        ConfigError: If the folder is of another store, whose versions are not known here.
+    """
+    for one in kept_retrievers():
+        if one.name == name and name != one.version:
+            if one.store not in {"", store_facts()["store"]}:
+                raise ConfigError(
+                    f"{name}: version {one.version} of {one.origin}, and another ZenML store is in use; connect to"
+                    " that one (python -m retrieval.search --list shows what is kept), or name a version of this one"
+                )
+            return one.version
+    return name
 
 
 def in_stage(stage: ModelStages, model: str = RETRIEVER) -> ModelVersionResponse | None:

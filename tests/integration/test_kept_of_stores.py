@@ -97,3 +97,11 @@ def test_a_retriever_of_before_stores_were_told_apart_is_found_by_its_files(stor
     found = facts_of(kept / "1")
     assert (found["store"], found["run"], found["code"]) == (store, run, "abc")
     assert '"production": "1"' in (kept / "stages.json").read_text()
+
+
+def test_pipelines_take_the_name_of_a_kept_folder_for_its_version(stores: Stores) -> None:
+    (other,) = (stores.folder / KEPT).glob("1-*")
+    assert stores.run("smoke", "tests.integration.naming", other.name).stdout.endswith("version 1\n")
+    refused = stores.run("mine", "tests.integration.naming", other.name).stdout
+    assert f"refused: {other.name}: version 1 of " in refused
+    assert "another ZenML store is in use" in refused
