@@ -40,6 +40,8 @@ _HEAD_NAMES = {
     "head.center": "center",
     "head.spread": "spread",
 }
+_POOLER = ("pooler.dense.weight", "pooler.dense.bias")
+"""Old checkpoints of RobertaForSequenceClassification have one which their head does not use."""
 
 
 def read_state(folder: Path) -> dict[str, Tensor]:
@@ -148,10 +150,13 @@ def split_state(state: dict[str, Tensor], layers: int) -> tuple[dict[str, Tensor
     """
     prefix = next((p for p in _PREFIXES if any(name.startswith(p) for name in state)), "")
     backbone, head = {}, {}
+    unused = _POOLER if any(name.startswith("classifier.out_proj.") for name in state) else ()
     for name, tensor in state.items():
         bare = name.removeprefix(prefix)
         for old, new in _RENAMED.items():
             bare = bare.replace(old, new)
+        if bare in unused:
+            continue
         if bare in _HEAD_NAMES:
             head[_HEAD_NAMES[bare]] = tensor.float()
         elif _is_weight(bare) and _layer_of(bare) < layers:
