@@ -101,7 +101,10 @@ def read_config(folder: Path) -> BackboneConfig:
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
     if not isinstance(kind, str) or kind not in _FAMILIES:
-        raise ModelError(f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give another")
+        raise ModelError(
+            f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give a model of these, such as a"
+            " PhoBERT, an E5 or BGE-M3"
+        )
     if values.get("pad_token_id") is None:
         values["pad_token_id"] = _FAMILIES[kind]
     known = {one.name: one.type for one in fields(BackboneConfig) if one.name != "others"}
@@ -134,9 +137,11 @@ def _refuse_what_differs(config: BackboneConfig, path: Path) -> None:
             f" {config.max_position_embeddings} positions of which rows begin at number {config.first_position}, do not"
             " fit; save or download the model again"
         )
-    kind = config.others.get("position_embedding_type", "absolute")
-    if kind != "absolute" or config.others.get("is_decoder"):
-        raise ModelError(f"{path}: a decoder, or positions of type {kind!r}; give an encoder with absolute positions")
+    if config.others.get("is_decoder"):
+        raise ModelError(f"{path}: is_decoder is true; give an encoder")
+    kind = config.others.get("position_embedding_type") or "absolute"
+    if kind != "absolute":
+        raise ModelError(f"{path}: position_embedding_type is {kind!r}; give a model with absolute positions")
 
 
 class Backbone(nn.Module):

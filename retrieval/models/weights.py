@@ -67,7 +67,7 @@ def read_state(folder: Path) -> dict[str, Tensor]:
 def _others(folder: Path) -> str:
     """What a folder without readable weights holds instead, and what to do then."""
     kinds = ("*.onnx", "*.gguf", "*.h5", "*.msgpack", "*.safetensors", "*.bin", "onnx", "openvino")
-    found = sorted({path.name for kind in kinds for path in folder.glob(kind)})
+    found = sorted({path.name for kind in kinds for path in folder.glob(kind) if path.exists()})
     if not found:
         return "; copy the model's weights into it, or give the folder that save_pretrained wrote"
     return f", only {', '.join(found[:3])}, which is not read here; save the model with transformers' save_pretrained"
