@@ -15,7 +15,9 @@ COMMIT = "c" * 40
 
 
 @contextmanager
-def stub_hub(models: Mapping[str, Path], refusals: Mapping[str, tuple[int, bytes]] = {}) -> Iterator[tuple[str, list[str]]]:
+def stub_hub(
+    models: Mapping[str, Path], refusals: Mapping[str, tuple[int, bytes]] | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """Serve model folders.
 
     Args:
@@ -46,7 +48,7 @@ def stub_hub(models: Mapping[str, Path], refusals: Mapping[str, tuple[int, bytes
 
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path)
-            for name, (status, body) in refusals.items():
+            for name, (status, body) in (refusals or {}).items():
                 if f"/{name}" in path:
                     return self.answer(status, body)
             for name, folder in models.items():

@@ -138,10 +138,10 @@ def _refuse_what_differs(config: BackboneConfig, path: Path) -> None:
             " fit; save or download the model again"
         )
     if config.others.get("is_decoder"):
-        raise ModelError(f"{path}: is_decoder is true; give an encoder")
+        raise ModelError(f"{path}: a decoder (is_decoder is true); give an encoder")
     kind = config.others.get("position_embedding_type") or "absolute"
     if kind != "absolute":
-        raise ModelError(f"{path}: position_embedding_type is {kind!r}; give a model with absolute positions")
+        raise ModelError(f"{path}: positions of type {kind!r}; give a model with absolute positions")
 
 
 class Backbone(nn.Module):

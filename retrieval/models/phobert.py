@@ -69,9 +69,7 @@ def build_phobert_tokenizer(
     return {"core": core, "pad_id": _SPECIALS["<pad>"], "vocabulary": known, "unknown_id": _SPECIALS[_UNKNOWN]}
 
 
-def _refuse_unknown_specials(
-    specials: Sequence[tuple[str, str]], added: Sequence[AddedToken], folder: Path
-) -> None:
+def _refuse_unknown_specials(specials: Sequence[tuple[str, str]], added: Sequence[AddedToken], folder: Path) -> None:
     listed = {*_SPECIALS, _MASK, *(token.content for token in added)}
     for name, text in specials:
         if text not in listed or text != _USUAL.get(name, text):

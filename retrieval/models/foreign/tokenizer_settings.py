@@ -130,14 +130,8 @@ def differs(settings: TokenizerSettings, home: Path, model_type: str) -> str:
     """
     content = read_json(home / "tokenizer.json") or {}
     _refuse_sides(content, settings, home, model_type)
-    known = {(token.get("content"), token.get("id")): token for token in content.get("added_tokens") or []}
-    missing = [one for one in settings.added if not _agrees(one, known.get((one.content, one.id)))]
-    if missing:
-        return f"added token {missing[0].content!r}"
-    texts = {text for text, _ in known}
-    unknown = [f"{name} {text!r}" for name, text in settings.specials if text not in texts]
-    if unknown:
-        return unknown[0]
+    if lacking := _lacking_token(content, settings):
+        return lacking
     name = settings.class_name or {"bert": "BertTokenizer"}.get(model_type, "")
     if name in _AS_THE_FILE_SAYS or not name:
         return ""
@@ -168,6 +162,16 @@ def _refuse_sides(content: Mapping[str, Any], settings: TokenizerSettings, home:
                 f"{home / 'tokenizer.json'}: {part}.direction is Left, which is not done here; give another model, or"
                 f" set {name} to right in {TOKENIZER_CONFIG} if the model was not trained so"
             )
+
+
+def _lacking_token(content: Mapping[str, Any], settings: TokenizerSettings) -> str:
+    """An added or special token that tokenizer.json has not, or not in the same way; empty where it has them all."""
+    known = {(token.get("content"), token.get("id")): token for token in content.get("added_tokens") or []}
+    lacking = [f"added token {one.content!r}" for one in settings.added
+               if not _agrees(one, known.get((one.content, one.id)))]  # fmt: skip
+    texts = {text for text, _ in known}
+    lacking += [f"{name} {text!r}" for name, text in settings.specials if text not in texts]
+    return lacking[0] if lacking else ""
 
 
 def _agrees(token: AddedToken, other: Mapping[str, Any] | None) -> bool:
