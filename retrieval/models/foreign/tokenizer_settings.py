@@ -147,9 +147,7 @@ def differs(settings: TokenizerSettings, home: Path, model_type: str) -> str:
         return f"normalizer {strange[0]}, which {name} does not have"
     spaces = {_prepends(part) for part in _parts(content.get("pre_tokenizer"))} - {None}
     asked = settings.values.get("add_prefix_space")
-    if asked is not None and spaces not in (set(), {asked}):
-        return f"add_prefix_space {asked}"
-    return ""
+    return "" if asked is None or spaces in (set(), {asked}) else f"add_prefix_space {asked}"
 
 
 def _refuse_sides(content: Mapping[str, Any], settings: TokenizerSettings, home: Path, model_type: str) -> None:
