@@ -15,11 +15,14 @@ COMMIT = "c" * 40
 
 
 @contextmanager
-def stub_hub(models: Mapping[str, Path]) -> Iterator[tuple[str, list[str]]]:
+def stub_hub(
+    models: Mapping[str, Path], refusals: Mapping[str, tuple[int, bytes]] | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """Serve model folders.
 
     Args:
         models: Folder by hub id.
+        refusals: Status and body of every answer, by the hub id that is asked for.
 
     Yields:
         The hub's address, and the paths of the files that were fetched, as they come.
@@ -45,6 +48,9 @@ def stub_hub(models: Mapping[str, Path]) -> Iterator[tuple[str, list[str]]]:
 
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path)
+            for name, (status, body) in (refusals or {}).items():
+                if f"/{name}" in path:
+                    return self.answer(status, body)
             for name, folder in models.items():
                 files = {one.relative_to(folder).as_posix(): one for one in folder.rglob("*") if one.is_file()}
                 if path.startswith(f"/api/models/{name}/tree/"):

@@ -101,7 +101,10 @@ def read_config(folder: Path) -> BackboneConfig:
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
     if not isinstance(kind, str) or kind not in _FAMILIES:
-        raise ModelError(f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give another")
+        raise ModelError(
+            f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give a model of these, such as a"
+            " PhoBERT, an E5 or BGE-M3"
+        )
     if values.get("pad_token_id") is None:
         values["pad_token_id"] = _FAMILIES[kind]
     known = {one.name: one.type for one in fields(BackboneConfig) if one.name != "others"}
@@ -134,9 +137,11 @@ def _refuse_what_differs(config: BackboneConfig, path: Path) -> None:
             f" {config.max_position_embeddings} positions of which rows begin at number {config.first_position}, do not"
             " fit; save or download the model again"
         )
-    kind = config.others.get("position_embedding_type", "absolute")
-    if kind != "absolute" or config.others.get("is_decoder"):
-        raise ModelError(f"{path}: a decoder, or positions of type {kind!r}; give an encoder with absolute positions")
+    if config.others.get("is_decoder"):
+        raise ModelError(f"{path}: a decoder (is_decoder is true); give an encoder")
+    kind = config.others.get("position_embedding_type") or "absolute"
+    if kind != "absolute":
+        raise ModelError(f"{path}: positions of type {kind!r}; give a model with absolute positions")
 
 
 class Backbone(nn.Module):
@@ -214,17 +219,18 @@ class _Embeddings(nn.Module):
         super().__init__()
         width = config.hidden_size
         self.first_position = config.first_position
+        self.not_counted = None if config.model_type == "bert" else config.pad_token_id
         self.word_embeddings = _Table(config.vocab_size, width)
         self.position_embeddings = _Table(config.max_position_embeddings, width)
         self.token_type_embeddings = _Table(config.type_vocab_size, width)
         self.LayerNorm = _Norm(width, eps=config.layer_norm_eps)
 
     def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Tensor:
-        device, first = self.word_embeddings.weight.device, self.first_position
+        device = self.word_embeddings.weight.device
         if not rows or not all(rows):
             raise ValueError(f"rows: got {len(rows)} rows, some empty or none at all; every row needs a token")
         ids = torch.tensor([token for row in rows for token in row], device=device)
-        places = torch.cat([torch.arange(first, first + len(row)) for row in rows]).to(device)
+        places = torch.cat([self._places(row) for row in rows]).to(device)
         hidden = self.word_embeddings(ids)
         if types is None:
             hidden += self.token_type_embeddings.weight[0]
@@ -233,6 +239,16 @@ class _Embeddings(nn.Module):
         hidden += self.position_embeddings(places)
         normed: Tensor = self.LayerNorm(hidden)
         return normed
+
+    def _places(self, row: Sequence[int]) -> Tensor:
+        """Numbers of a row's tokens in the position table.
+
+        RoBERTa does not count padding tokens, which all have the number of their id: a text may hold ``<pad>``.
+        """
+        if self.not_counted is None or self.not_counted not in row:
+            return torch.arange(self.first_position, self.first_position + len(row))
+        counted = torch.tensor([token != self.not_counted for token in row])
+        return counted.cumsum(0) * counted + self.not_counted
 
 
 class _Encoder(nn.Module):

@@ -64,11 +64,9 @@ class BiEncoder(nn.Module):
     def _prompt_tokens(self, rows: Rows) -> list[int]:
         """Tokens of each row that are its prefix's or stand before it, counted as sentence-transformers does."""
         prefixes = [prefix for prefix in (self.settings.query_prefix, self.settings.passage_prefix) if prefix]
-        read = self.tokenizer.encode(prefixes, self.settings.max_tokens)
-        known = [row[:-1] if row[-1] == self.tokenizer.separator_id else row for row in read]
-        # the last token of a prefix may have merged with the first of the text
-        found = [[len(one) for one in known if one[:-1] == list(row[: len(one) - 1])] for row in rows]
-        return [min(max(lengths, default=0), len(row) - 1) for lengths, row in zip(found, rows, strict=True)]
+        read = self.tokenizer.encode([*prefixes, ""], self.settings.max_tokens)
+        *known, alone = [row[:-1] if row[-1] == self.tokenizer.separator_id else row for row in read]
+        return [min(_prefix_tokens(row, known, len(alone)), len(row) - 1) for row in rows]
 
     def tokenize_queries(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of queries, prefix and special tokens included."""
@@ -101,6 +99,17 @@ class BiEncoder(nn.Module):
     def save(self, folder: Path) -> None:
         """Write the model as a plain folder, whole or not at all; `load_bi_encoder` reads it."""
         save_folder(folder, self.backbone, None, self.tokenizer, self.settings, self.read_from)
+
+
+def _prefix_tokens(row: Sequence[int], known: Sequence[Sequence[int]], specials: int) -> int:
+    """Tokens of the longest known beginning of a row, its specials included.
+
+    The last token of a prefix may have merged with the first of the text, so it is not looked at where a beginning is
+    known without it.
+    """
+    whole = [len(one) for one in known if list(row[: len(one)]) == list(one)]
+    all_but_last = [len(one) for one in known if len(one) > specials + 1 and list(row[: len(one) - 1]) == one[:-1]]
+    return max(whole or all_but_last, default=0)
 
 
 def load_bi_encoder(folder: Path) -> BiEncoder:

@@ -16,10 +16,16 @@ _END = "</w>"
 _SPECIALS = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
 _MASK = "<mask>"
 _UNKNOWN = "<unk>"
+_USUAL = {
+    "bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>",
+    "pad_token": "<pad>", "unk_token": _UNKNOWN, "mask_token": _MASK,
+}  # fmt: skip
 _FLAGS = ("lstrip", "rstrip")
 
 
-def build_phobert_tokenizer(folder: Path, added: Sequence[AddedToken] = ()) -> dict[str, Any]:
+def build_phobert_tokenizer(
+    folder: Path, added: Sequence[AddedToken] = (), specials: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Read ``vocab.txt`` and ``bpe.codes`` as PhoBERT and its offspring ship them.
 
     ``vocab.txt`` writes a piece inside a word as ``x@@`` and a piece that ends one as ``x``; the engine wants ``x`` and
@@ -29,6 +35,7 @@ def build_phobert_tokenizer(folder: Path, added: Sequence[AddedToken] = ()) -> d
     Args:
         folder: Holds the two files.
         added: Tokens that were added afterwards, which are found in a text before it is split.
+        specials: Special tokens that other files name: what each is for, and its text.
 
     Returns:
         Arguments of `TextTokenizer`: core, pad_id, vocabulary, unknown_id.
@@ -40,6 +47,7 @@ def build_phobert_tokenizer(folder: Path, added: Sequence[AddedToken] = ()) -> d
     mask_id = vocabulary.setdefault(_MASK, len(vocabulary))
     pieces = {_to_piece(token): index for token, index in vocabulary.items()}
     own = [token for token in added if token.content not in (*_SPECIALS, _MASK)]
+    _refuse_unknown_specials(specials, own, folder)
     known = _append(pieces, vocabulary, own, folder)
     merges = _read_merges(folder / "bpe.codes")
     for left, right in merges:
@@ -59,6 +67,16 @@ def build_phobert_tokenizer(folder: Path, added: Sequence[AddedToken] = ()) -> d
             f"{folder}/vocab.txt: {_MASK} got id {core.token_to_id(_MASK)}, not {mask_id}; download it again"
         )
     return {"core": core, "pad_id": _SPECIALS["<pad>"], "vocabulary": known, "unknown_id": _SPECIALS[_UNKNOWN]}
+
+
+def _refuse_unknown_specials(specials: Sequence[tuple[str, str]], added: Sequence[AddedToken], folder: Path) -> None:
+    listed = {*_SPECIALS, _MASK, *(token.content for token in added)}
+    for name, text in specials:
+        if text not in listed or text != _USUAL.get(name, text):
+            raise ModelError(
+                f"{folder}: {name} {text!r} is not PhoBERT's, nor in added_tokens.json; save the tokenizer with"
+                " save_pretrained, which writes that file, or give a model without the token"
+            )
 
 
 def _append(pieces: dict[str, int], vocabulary: Mapping[str, int], added: Sequence[AddedToken], folder: Path) -> int:

@@ -97,7 +97,8 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     backbone = _build(config, state, home)
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
-            f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit"
+            f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit, so give"
+            " the tokenizer files that were saved with these weights"
         )
     settings = replace(settings, dimension=config.hidden_size)
     return Pretrained(backbone, tokenizer, settings, head, folder if ours else None)
@@ -135,6 +136,11 @@ def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Ba
         missing, unexpected = backbone.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
         raise ModelError(f"{folder}: weights do not fit config.json ({error}); download the model again") from error
+    if (missing or unexpected) and config.others.get("auto_map"):
+        raise ModelError(
+            f"{folder}: a model of code of its own (auto_map in config.json), which is not run here; give a plain BERT,"
+            " RoBERTa or XLM-R"
+        )
     if missing or unexpected:
         example = (missing or unexpected)[0]
         raise ModelError(

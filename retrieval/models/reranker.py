@@ -243,6 +243,11 @@ def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
 
 def _read_head(found: Pretrained, name: str) -> Head:
     labels = found.head["out.weight"].shape[0]
+    if found.settings.head == "dense" and "dense.weight" not in found.head:
+        raise ModelError(
+            f"{name}: its head lacks the layer before its last (pooler.dense or classifier.dense), without which it"
+            " gives no scores; copy or download the whole model again"
+        )
     if labels != 1:
         raise ModelError(f"{name}: its head gives {labels} labels; a reranker needs a head with one")
     marks = {"dense.weight": "dense", "shares": "interaction"}

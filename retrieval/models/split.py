@@ -188,7 +188,7 @@ class SplitEncoder:
         Returns:
             (B, D) float32, unit length if the settings say so.
         """
-        parts = [self._of(row)[: longest or None].float() for row in rows]
+        parts = [self._cut(self._of(row), longest).float() for row in rows]
         hidden = self.encoder.backbone.run(torch.cat(parts), [len(part) for part in parts], self.layers)
         return self.encoder.finish(hidden, [row[: longest or None] for row in rows])
 
@@ -214,6 +214,12 @@ class SplitEncoder:
                 result[batch] = values
                 bar.update(len(batch))
         return result
+
+    def _cut(self, vectors: Tensor, longest: int) -> Tensor:
+        """The first of a row's token vectors; its closing special token stays where a pooling reads that alone."""
+        if longest and len(vectors) > longest and self.encoder.settings.pooling == "lasttoken":
+            return torch.cat([vectors[: longest - 1], vectors[-1:]])
+        return vectors[: longest or None]
 
     def _has(self, row: Iterable[int]) -> bool:
         return any(tuple(row) in states.bounds for states in self.states)

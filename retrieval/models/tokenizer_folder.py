@@ -54,7 +54,7 @@ def _foreign(folder: Path, settings: TokenizerSettings, model_type: str) -> Text
         reason = differs(settings, folder, model_type)
         return _from_transformers(folder, f"{reason} is not in its {TOKENIZER_FILE}") if reason else _from_json(folder)
     if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
-        return TextTokenizer(**build_phobert_tokenizer(folder, settings.added))
+        return TextTokenizer(**build_phobert_tokenizer(folder, settings.added, settings.specials))
     if any((folder / name).is_file() for name in _OTHER_FILES):
         return _from_transformers(folder, f"it has no {TOKENIZER_FILE}")
     raise ModelError(

@@ -40,6 +40,8 @@ _HEAD_NAMES = {
     "head.center": "center",
     "head.spread": "spread",
 }
+_POOLER = ("pooler.dense.weight", "pooler.dense.bias")
+"""Old checkpoints of RobertaForSequenceClassification have one which their head does not use."""
 
 
 def read_state(folder: Path) -> dict[str, Tensor]:
@@ -65,7 +67,7 @@ def read_state(folder: Path) -> dict[str, Tensor]:
 def _others(folder: Path) -> str:
     """What a folder without readable weights holds instead, and what to do then."""
     kinds = ("*.onnx", "*.gguf", "*.h5", "*.msgpack", "*.safetensors", "*.bin", "onnx", "openvino")
-    found = sorted({path.name for kind in kinds for path in folder.glob(kind)})
+    found = sorted({path.name for kind in kinds for path in folder.glob(kind) if path.exists()})
     if not found:
         return "; copy the model's weights into it, or give the folder that save_pretrained wrote"
     return f", only {', '.join(found[:3])}, which is not read here; save the model with transformers' save_pretrained"
@@ -148,10 +150,13 @@ def split_state(state: dict[str, Tensor], layers: int) -> tuple[dict[str, Tensor
     """
     prefix = next((p for p in _PREFIXES if any(name.startswith(p) for name in state)), "")
     backbone, head = {}, {}
+    unused = _POOLER if any(name.startswith("classifier.out_proj.") for name in state) else ()
     for name, tensor in state.items():
         bare = name.removeprefix(prefix)
         for old, new in _RENAMED.items():
             bare = bare.replace(old, new)
+        if bare in unused:
+            continue
         if bare in _HEAD_NAMES:
             head[_HEAD_NAMES[bare]] = tensor.float()
         elif _is_weight(bare) and _layer_of(bare) < layers:

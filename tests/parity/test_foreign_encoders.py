@@ -423,3 +423,118 @@ def test_a_folder_written_here_gives_the_same_in_sentence_transformers(tmp_path)
         again = SentenceTransformer(str(tmp_path / f"saved-{number}"), device="cpu")
         assert again.similarity_fn_name == ("dot" if number % 2 else "cosine")
         np.testing.assert_allclose(again.encode(list(TEXTS), prompt_name="query"), ours(folder), atol=2e-5)
+
+
+@pytest.mark.parametrize("family", list(TOKENIZERS))
+def test_special_tokens_written_out_in_a_text(tmp_path, family):
+    write_transformer(tmp_path / "m", family)
+    assert_same(
+        tmp_path / "m", ["<pad>", "khoản <pad> 1 [PAD] điểm a", "</s> luật <mask>", "[SEP] [MASK] <s>", "<unk>"]
+    )
+
+
+def test_the_longest_input_under_its_first_name(tmp_path):
+    write_transformer(tmp_path / "m", "bert")
+    edit(tmp_path / "m/tokenizer_config.json", model_max_length=None, max_len=20)
+    assert_same(tmp_path / "m", [long_text(80)])
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "roberta"])
+@pytest.mark.parametrize("part", ["truncation", "padding"])
+@pytest.mark.parametrize("side", ["Left", "Right"])
+def test_sides_that_only_the_tokenizers_file_names(tmp_path, family, part, side):
+    write_transformer(tmp_path / "m", family)
+    values = {
+        "truncation": {"direction": side, "max_length": 16, "strategy": "LongestFirst", "stride": 0},
+        "padding": {"direction": side, "strategy": "BatchLongest", "pad_to_multiple_of": None, "pad_id": 1,
+                    "pad_type_id": 0, "pad_token": "<pad>"},
+    }  # fmt: skip
+    edit(tmp_path / "m/tokenizer.json", **{part: values[part]})
+    if side == "Left" and (part == "truncation" or family == "bert"):
+        with pytest.raises(ModelError, match=rf"tokenizer\.json: {part}\.direction is Left"):
+            load(str(tmp_path / "m"))
+    else:
+        assert_same(tmp_path / "m", [*TEXTS, long_text(90)])
+
+
+@pytest.mark.parametrize("family", list(TOKENIZERS))
+def test_special_tokens_that_are_to_be_split_are_refused(tmp_path, family):
+    write_transformer(tmp_path / "m", family)
+    edit(tmp_path / "m/tokenizer_config.json", split_special_tokens=True)
+    with pytest.raises(ModelError, match="split_special_tokens is true"):
+        load(str(tmp_path / "m"))
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "roberta"])
+@pytest.mark.parametrize("place", ["tokenizer_config.json", "special_tokens_map.json"])
+@pytest.mark.parametrize("name", ["additional_special_tokens", "extra_special_tokens", "mask_token"])
+def test_special_tokens_that_the_tokenizers_file_lacks(tmp_path, family, place, name):
+    write_transformer(tmp_path / "m", family, added=("blds",))
+    content = json.loads((tmp_path / "m/tokenizer.json").read_text())
+    content["added_tokens"] = [one for one in content["added_tokens"] if one["content"] != "blds"]
+    (tmp_path / "m/tokenizer.json").write_text(json.dumps(content))
+    edit(tmp_path / "m/tokenizer_config.json", added_tokens_decoder=None, mask_token=None)
+    edit(tmp_path / "m" / place, **{name: "blds" if name == "mask_token" else ["blds"]})
+    assert_same_or_refused(tmp_path / "m", "blds")
+
+
+@pytest.mark.parametrize("values", [{"additional_special_tokens": ["[X]"]}, {"mask_token": "[X]"},
+                                    {"cls_token": "<mask>"}], ids=str)  # fmt: skip
+def test_special_tokens_that_phoberts_vocabulary_lacks_are_refused(tmp_path, values):
+    write_transformer(tmp_path / "m", "phobert")
+    edit(tmp_path / "m/tokenizer_config.json", **values)
+    with pytest.raises(ModelError, match=next(iter(values))):
+        load(str(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(("family", "token"), [("bert", "[MASK]"), ("xlm-roberta", "<mask>"), ("roberta", "<mask>")])
+@pytest.mark.parametrize("name", ["cls_token", "sep_token", "bos_token", "eos_token"])
+def test_another_token_at_the_ends_of_a_text(tmp_path, family, token, name):
+    write_transformer(tmp_path / "m", family)
+    edit(tmp_path / "m/tokenizer_config.json", **{name: token})
+    assert_same(tmp_path / "m")
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "roberta"])
+def test_flags_of_an_added_token_that_differ_between_files(tmp_path, family):
+    write_transformer(tmp_path / "m", family, added=("blds",))
+    content = json.loads((tmp_path / "m/tokenizer.json").read_text())
+    [token] = [one for one in content["added_tokens"] if one["content"] == "blds"]
+    flags = {key: value for key, value in token.items() if key != "id"}
+    edit(tmp_path / "m/tokenizer_config.json", added_tokens_decoder={str(token["id"]): flags | {"single_word": True}})
+    assert_same_or_refused(tmp_path / "m", "blds", ["xblds blds", "blds."])
+
+
+@pytest.mark.parametrize("kept", [16, 32, 64])
+def test_vectors_that_are_to_be_cut_are_refused_by_name(tmp_path, kept):
+    folder = write_sentence_transformer(tmp_path / "m")
+    edit(folder / MODEL_FILE, truncate_dim=kept)
+    if kept < 32:
+        with pytest.raises(ModelError, match="truncate_dim is 16"):
+            load(str(folder))
+    else:
+        assert_same(folder)
+
+
+@pytest.mark.parametrize("family", list(TOKENIZERS))
+@pytest.mark.parametrize("prompt", ["điều ", "khoản 1 điểm a: "])
+def test_a_prompt_of_queries_alone_is_not_taken_from_passages(tmp_path, family, prompt):
+    folder = write_sentence_transformer(tmp_path / "m", family=family, prompts={"query": prompt})
+    edit(folder / "1_Pooling" / "config.json", include_prompt=False)
+    np.testing.assert_allclose(ours(folder), theirs(folder, prompt_name="query"), atol=2e-5)
+    texts = [*TEXTS[:3], "khoản 2 điểm b"]
+    np.testing.assert_allclose(ours(folder, texts, queries=False), theirs(folder, texts), atol=2e-5)
+
+
+def test_positions_of_no_named_type_are_the_usual_ones(tmp_path):
+    write_transformer(tmp_path / "m")
+    content = json.loads((tmp_path / "m/config.json").read_text())
+    (tmp_path / "m/config.json").write_text(json.dumps(content | {"position_embedding_type": None}))
+    assert_same(tmp_path / "m")
+
+
+def test_a_model_of_code_of_its_own_is_named_where_its_weights_do_not_fit(tmp_path):
+    write_transformer(tmp_path / "m")
+    edit(tmp_path / "m/config.json", auto_map={"AutoModel": "modeling.Other"}, num_hidden_layers=3)
+    with pytest.raises(ModelError, match="code of its own"):
+        load(str(tmp_path / "m"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder as TheirCrossEncoder
 from sentence_transformers.sentence_transformer import modules as st_modules
 
@@ -132,3 +133,20 @@ def test_a_folder_written_here_gives_the_same_again(tmp_path):
     pairs = [*LONG, (QUERY, TEXTS[0])]
     expected = reranker.score(pairs, RUNTIME)
     np.testing.assert_array_equal(load_cross_encoder(tmp_path / "saved").score(pairs, RUNTIME), expected)
+
+
+@pytest.mark.parametrize("family", ["xlm-roberta", "roberta", "phobert"])
+def test_a_pooler_that_an_old_checkpoint_has_beside_its_head_is_not_read(tmp_path, family):
+    write_transformer(tmp_path / "m", family, labels=1)
+    state = load_file(tmp_path / "m/model.safetensors")
+    state |= {"roberta.pooler.dense.weight": torch.randn(32, 32), "roberta.pooler.dense.bias": torch.randn(32)}
+    save_file(state, tmp_path / "m/model.safetensors", metadata={"format": "pt"})
+    assert_same(tmp_path / "m")
+
+
+def test_a_head_of_bert_without_its_pooler_is_refused(tmp_path):
+    write_transformer(tmp_path / "m", "bert", labels=1)
+    state = {name: one for name, one in load_file(tmp_path / "m/model.safetensors").items() if "pooler" not in name}
+    save_file(state, tmp_path / "m/model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"head lacks the layer before its last \(pooler\.dense"):
+        load_cross_encoder(tmp_path / "m")

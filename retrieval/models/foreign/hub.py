@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,6 +14,7 @@ from retrieval.models.foreign.settings import MODEL_FILE
 _SETTINGS = ("*.json", "*.txt", "*.codes", "*.model")
 _SAFETENSORS, _PICKLED = "*.safetensors", "*.bin"
 _HUB_SECONDS = 20.0
+_DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EDQUOT)
 _NOT_READ = ("onnx/*", "openvino/*", "*training_args.bin", "*optimizer.bin", "*scheduler.bin")
 
 
@@ -32,11 +34,17 @@ def hub_folder(name: str) -> Path:
         HFValidationError,
         HTTPError,  # of whichever client it uses
         LocalEntryNotFoundError,
+        RevisionResolutionError,
+        XetDownloadError,
     )
 
+    damaged: list[str] = []
     try:
-        listed = [entry.path for entry in get_cached_repo_tree(name)]
-        return Path(snapshot_download(name, allow_patterns=_patterns(listed), local_files_only=True))
+        sizes = {entry.path: entry.size for entry in get_cached_repo_tree(name) if hasattr(entry, "size")}
+        folder = Path(snapshot_download(name, allow_patterns=_patterns(sizes), local_files_only=True))
+        damaged = [one for one in wanted_files(sizes) if (folder / one).stat().st_size != sizes[one]]
+        if not damaged:
+            return folder
     except (CachedRepoTreeNotFoundError, LocalEntryNotFoundError):
         pass  # never downloaded as a whole
     except HFValidationError as error:
@@ -44,9 +52,11 @@ def hub_folder(name: str) -> Path:
             f"{name}: neither a folder nor a hub id ({error}); use a folder, owner/model or bundled:NAME"
         ) from error
     try:
+        if damaged:
+            snapshot_download(name, allow_patterns=_patterns(damaged), force_download=True)
         return Path(snapshot_download(name, allow_patterns=_patterns(_files_of(name))))
-    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
-        return _as_cached(name, str(error).strip() or type(error).__name__, error)
+    except (HTTPError, OSError, ValueError, RuntimeError, RevisionResolutionError, XetDownloadError) as error:
+        return _as_cached(name, error, damaged)
 
 
 def _files_of(name: str) -> list[str]:
@@ -56,26 +66,50 @@ def _files_of(name: str) -> list[str]:
     return [one.rfilename for one in HfApi().model_info(name, timeout=_HUB_SECONDS).siblings or ()]
 
 
-def _as_cached(name: str, reason: str, error: Exception) -> Path:
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # a proxy's page in the place of JSON
+        return f"its answer is not the hub's: {lines[0]}"
+    return lines[0].rstrip(".:")
+
+
+def _remedy(name: str, error: Exception) -> str:
+    """What mends a download that failed."""
+    status = getattr(getattr(error, "response", None), "status_code", 0)
+    if status in {401, 403, 404}:
+        return (
+            f"check the name; if the model is private or gated, accept its terms at https://huggingface.co/{name} and"
+            " set HF_TOKEN to a token that may read it"
+        )
+    if status == 429 or status >= 500:
+        return "the hub is busy or in trouble, so try again later"
+    if getattr(error, "errno", None) in _DISK:
+        return "set HF_HOME to a folder that can be written and has room"
+    if isinstance(error, ValueError) and not status:
+        return "check the proxy and HF_ENDPOINT"
+    return "connect to the network once"
+
+
+def _as_cached(name: str, error: Exception, damaged: list[str]) -> Path:
     """What the cache holds of a model that cannot be downloaded, if it is whole as far as that can be told."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    reason = reason.splitlines()[0]
+    reason, remedy = _reason(error), _remedy(name, error)
     try:
         folder = Path(snapshot_download(name, local_files_only=True))
     except LocalEntryNotFoundError as incomplete:
         partial = getattr(incomplete, "snapshot_path", None)
         if partial is None:
             raise ModelError(
-                f"{name}: cannot be downloaded ({reason}); connect to the network, or name a folder that holds the"
-                " model, or the bundled one"
+                f"{name}: cannot be downloaded ({reason}); {remedy}, or name a folder that holds the model, or the"
+                " bundled one"
             ) from error
         folder = Path(partial)
-    if lacking := _lacks(folder):
+    if lacking := _lacks(folder) or (f"a whole {damaged[0]}" if damaged else ""):
         raise ModelError(
             f"{name}: the hub's cache holds only part of it ({folder} lacks {lacking}), and the rest cannot be"
-            f" downloaded ({reason}); connect to the network once, or name a folder that holds the whole model"
+            f" downloaded ({reason}); {remedy}, or name a folder that holds the whole model"
         ) from error
     return folder
 
@@ -85,6 +119,9 @@ def _lacks(folder: Path) -> str:
 
     The cache also notes which files a model does not have, where somebody asked for them.
     """
+    broken = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.exists())
+    if broken:
+        return broken[0]
     if not any(folder.rglob("*.safetensors")) and not any(folder.rglob("*.bin")):
         return "weights"
     if (folder / ".gitattributes").is_file():  # no program asks for it alone

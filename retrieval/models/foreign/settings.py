@@ -67,6 +67,7 @@ def read_foreign_settings(
     _refuse_other_tasks(values, path, cross)
     limit = min(_longest(values, path, max_length), config.max_tokens)
     lengths = [min(limit, int(values.get(name) or limit)) for name in ("query_length", "document_length")]
+    _refuse_shorter_vectors(top, folder / MODEL_FILE, config.hidden_size)
     query_prefix, passage_prefix = prefixes_of(top, folder / MODEL_FILE, name)
     if cross and (top.get("default_prompt_name") or any(section(top, "prompts", folder / MODEL_FILE).values())):
         raise ModelError(f"{folder / MODEL_FILE}: a cross-encoder with prompts cannot be read here; give another")
@@ -85,6 +86,14 @@ def read_foreign_settings(
         head="dense" if cross else "",
     )
     return settings, bool(values.get("do_lower_case"))
+
+
+def _refuse_shorter_vectors(top: Mapping[str, Any], path: Path, dimension: int) -> None:
+    kept = top.get("truncate_dim")
+    if kept is not None and not (isinstance(kept, int) and kept >= dimension):
+        raise ModelError(
+            f"{path}: truncate_dim is {kept!r}, but vectors are not cut here; remove it to use all {dimension} numbers"
+        )
 
 
 def _transformer_settings(home: Path) -> tuple[Path, dict[str, Any]]:

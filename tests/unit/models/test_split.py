@@ -76,6 +76,13 @@ def test_a_row_cut_short_is_read_from_its_start(encoder, runtime):
     assert float(cosines(parts.forward([row], longest=3).detach(), mean[None])) > 0.99999
 
 
+def test_the_closing_token_of_a_row_cut_short_is_kept_where_it_alone_is_read(encoder, runtime):
+    parts, row = cut(encoder, runtime, layers=len(encoder.backbone.encoder.layer)), rows_of(encoder)[1]
+    encoder.settings = replace(encoder.settings, pooling="lasttoken")
+    last = parts.states[0].of(row)[-1:].float()
+    assert float(cosines(parts.forward([row], longest=3).detach(), last)) > 0.99999
+
+
 def test_kept_token_vectors_are_found_again_and_damaged_ones_made_anew(encoder, runtime, tmp_path, monkeypatch, caplog):
     file = tmp_path / "states" / "kept.npy"
     made = cut(encoder, runtime, file=file).states[0]

@@ -141,3 +141,41 @@ def test_an_adapter_on_the_hub_is_named_as_one(tmp_path, run):
     (tmp_path / "lora/adapter_model.safetensors").write_bytes(b"")
     with stub_hub({NAME: tmp_path / "lora"}) as (address, _):
         assert "an adapter (LORA) of BAAI/bge-m3" in run(_ASK, address)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (401, b"{}", "check the name; if the model is private or gated"),
+        (403, b"{}", "set HF_TOKEN"),
+        (404, b"{}", "check the name"),
+        (429, b"{}", "try again later"),
+        (503, b"away", "try again later"),
+        (200, b"<html>log in here</html>", "check the proxy and HF_ENDPOINT"),
+    ],
+)
+def test_what_mends_a_download_fits_the_hubs_answer(run, status, body, advice):
+    with stub_hub({}, {NAME: (status, body)}) as (address, _):
+        said = run(_ASK, address, HF_HUB_DOWNLOAD_TIMEOUT="5")
+    assert said.startswith(f"ModelError {NAME}: cannot be downloaded (")
+    assert advice in said
+    assert "connect to the network" not in said
+
+
+def test_a_cache_that_cannot_be_written_names_its_variable(folder, run, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with stub_hub({NAME: folder}) as (address, _):
+        assert "set HF_HOME to a folder that can be written" in run(_ASK, address, HF_HOME=str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("harm", ["cut short", "gone"])
+def test_a_damaged_file_of_the_cache_is_downloaded_again(folder, run, tmp_path, harm):
+    with stub_hub({NAME: folder}) as (address, _):
+        run(_ASK, address)
+        [weights] = (tmp_path / "home").rglob("snapshots/*/model.safetensors")
+        blob = weights.resolve()
+        blob.write_bytes(blob.read_bytes()[:100]) if harm == "cut short" else blob.unlink()
+        said = run(_ASK, NOWHERE)
+        assert "the hub's cache holds only part of it" in said
+        assert run(_ASK, address) == "pooling cls\n"
+        assert run(_ASK, NOWHERE) == "pooling cls\n"
