@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder as TheirCrossEncoder
 from sentence_transformers.sentence_transformer import modules as st_modules
@@ -27,11 +26,6 @@ LONG = [
     (long_text(101, 3), long_text(40, 4)),
     (long_text(26, 3), long_text(31, 4)),
 ]
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    transformers.utils.logging.disable_progress_bar()
 
 
 def assert_same(folder: Path, pairs=tuple((QUERY, text) for text in TEXTS), tolerance: float = 2e-5) -> None:
