@@ -15,7 +15,6 @@ _LONGEST_PART, _LONGEST_MESSAGE, _MOST_PLACES = 60, 400, 5
 _TYPES = {
     "string_type": "text",
     "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
     "finite_number": "a number",
@@ -68,10 +67,19 @@ def _problem(error: Mapping[str, Any]) -> str:
     kind, given = error["type"], error.get("input")
     if kind == TOLD:
         return str(error["msg"])
+    if kind == "int_type" and isinstance(given, float):
+        return f"is {_short(given)}; send a whole number"
     if kind in _TYPES or kind == WRONG_TYPE:
         return f"is {json_type(given)}; send {_TYPES.get(kind, error['msg'])}"
+    if kind == "string_too_short":
+        return f"is empty; send text{', or leave it out' if _is_item(error['loc']) else ''}"
     sentence = _PROBLEMS.get(kind)
     return sentence(given, error.get("ctx") or {}) if sentence else f"is not right: {error['msg']}"
+
+
+def _is_item(loc: Sequence[object]) -> bool:
+    """Whether a place is that of an item in a list."""
+    return place_of(loc).rpartition(".")[2].isdigit()
 
 
 def _missing(given: Any, _: Mapping[str, Any]) -> str:  # noqa: ANN401 - whatever the client sent
@@ -85,7 +93,6 @@ def _missing(given: Any, _: Mapping[str, Any]) -> str:  # noqa: ANN401 - whateve
 _PROBLEMS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "missing": _missing,
     "extra_forbidden": lambda *_: "is not known here; leave it out, or see /openapi.json for what is taken",
-    "string_too_short": lambda *_: "is empty; send text, or leave it out",
     "string_too_long": lambda given, of: (
         f"has {len(given)} characters, at most {of['max_length']} are taken; cut it or split it"
     ),
@@ -96,9 +103,7 @@ _PROBLEMS: dict[str, Callable[[Any, Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda given, of: f"is {_short(given)}; send {of['ge']} or more",
     "less_than_equal": lambda given, of: f"is {_short(given)}; send {of['le']} or less",
     "literal_error": lambda given, of: f"is {_short(given)}; send {of['expected']}",
-    "union_tag_invalid": lambda given, of: (
-        f"has {_short(given[_key(of)])} for {_key(of)}; send one of {of['expected_tags']}"
-    ),
+    "union_tag_invalid": lambda given, of: f"has {_named(given, _key(of))}; send one of {of['expected_tags']}",
     "union_tag_not_found": lambda _, of: f"has no {_key(of)}; add one, see /openapi.json for those there are",
 }
 """Sentences by pydantic's name of the error, from the value and its context."""
@@ -108,6 +113,10 @@ def _short(given: object) -> str:
     return (
         repr(given)[:40] if isinstance(given, (str, int, float)) and not isinstance(given, bool) else json_type(given)
     )
+
+
+def _named(given: Mapping[str, Any], key: str) -> str:
+    return f"no {key}" if given[key] is None else f"{_short(given[key])} for {key}"
 
 
 def _key(context: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from deployment.answers import PassageStatesOut
 from deployment.bundle import Bundle, open_bundle
 from deployment.bundle_source import local_folder
 from deployment.settings import ServingSettings, read_settings
-from retrieval.errors import ConfigError, RetrievalError
+from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.models.encoder import BiEncoder
 from retrieval.models.reranker import CrossEncoder
 from retrieval.models.settings import SETTINGS_FILE
@@ -47,6 +47,9 @@ def law_states(
 
     Returns:
         None where there is no file, or the reranker reads question and law together in all layers.
+
+    Raises:
+        ArtifactError: If the file could not be made.
     """
     layers = cross_encoder.settings.separate_layers
     if not layers or not (make or any(folder.glob("*.npy"))):
@@ -59,7 +62,13 @@ def law_states(
     else:
         states = kept_corpus_states(reader, corpus, layers, runtime, folder)
     if states is not None:
-        note_use(states_file(reader, corpus, layers, runtime, folder), bundle.folder)
+        file = states_file(reader, corpus, layers, runtime, folder)
+        if make and not file.is_file():
+            raise ArtifactError(
+                f"{folder}: what was read of the law could not be kept there; make room, or name a folder that can be"
+                " written to with --to (RETRIEVER_STATES), and type the same command again"
+            )
+        note_use(file, bundle.folder)
     return states
 
 

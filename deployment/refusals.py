@@ -21,7 +21,7 @@ class Refusal(ServingError):  # noqa: N818 - what a client is told, not always a
     status: ClassVar[int] = 500
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(_on_one_line(message))
         self.retry_after_seconds = retry_after_seconds
 
     @property
@@ -34,6 +34,11 @@ class Refusal(ServingError):  # noqa: N818 - what a client is told, not always a
     def body(self) -> dict[str, dict[str, str]]:
         """The answer, in JSON or as a job's output."""
         return {"error": {"code": self.code, "message": str(self)}}
+
+
+def _on_one_line(message: str) -> str:
+    """With line breaks and what else cannot be printed, which names that a client sent may hold, written as escapes."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message)
 
 
 class Malformed(Refusal):

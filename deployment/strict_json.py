@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,17 +13,35 @@ from pydantic_core import from_json, to_json
 
 from deployment.refusals import Malformed
 
+_LONGEST = 60  # characters of a header in an error
+
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the client sent
     """A parsed body.
 
     Raises:
-        Malformed: If it is not JSON as RFC 8259 has it, or nested deeper than 200.
+        Malformed: If it is not JSON in UTF-8 as RFC 8259 has it, or nested deeper than 200.
     """
     try:
-        return from_json(body, allow_inf_nan=False)
+        return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
     except ValueError as error:
-        raise Malformed(f"the body is not JSON: {error}; send one JSON object") from error
+        raise Malformed(f"the body is not JSON in UTF-8: {error}; send one JSON object") from error
+
+
+def _refuse_encoded(request: Request) -> None:
+    """Raises Malformed for a body that its headers do not call plain JSON.
+
+    Forms and plain text are what a web page may send to any address unasked, so they are not read even if they hold
+    JSON.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
+        encoding = request.headers["content-encoding"]
+        raise Malformed(f"the body's Content-Encoding is {encoding[:_LONGEST]}; send it as it is, not compressed")
+    given = request.headers.get("content-type", "")
+    kind, _, form = given.partition(";")[0].strip().lower().partition("/")
+    if not (kind == "application" and (form == "json" or form.endswith("+json"))):
+        named = f"Content-Type is {given[:_LONGEST]}" if given else "Content-Type is missing"
+        raise Malformed(f"the body's {named}; send JSON with Content-Type: application/json")
 
 
 def write_json(values: Any) -> bytes:  # noqa: ANN401 - anything JSON can say
@@ -44,13 +63,16 @@ class _StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose body is read by `read_json`."""
+    """A route whose body is JSON, read by `read_json`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, given a strict request."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            read = _StrictRequest(request.scope, request.receive)
+            if await read.body():  # which it keeps: it can be received only once
+                _refuse_encoded(read)
+            return await handle(read)
 
         return strict

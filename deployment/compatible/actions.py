@@ -39,7 +39,9 @@ async def openai_embeddings(engine: EmbeddingEngine, payload: EmbeddingsIn, aske
     for name in ("dimensions", "output_dimension"):
         size = getattr(payload, name)
         if size not in {None, engine.dimension}:
-            raise InvalidInput(f"{name} is {size}; this model gives {engine.dimension}, so send that or leave it out")
+            raise InvalidInput(
+                f"{name} is {str(size)[:40]}; this model gives {engine.dimension}, so send that or leave it out"
+            )
     embedded = await engine.embed(payload.texts, payload.kind, asked.deadline_seconds)
     if not payload.cut:
         _refuse_cut(embedded.read, "input" if isinstance(payload.input, str) else "input.{row}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from deployment.payload_types import json_type
 from deployment.refusals import InvalidInput, Refusal
 from deployment.strict_json import read_json, write_json
 
@@ -22,7 +23,7 @@ def job_input(job: object) -> Mapping[str, Any]:
     """
     given = job.get("input") if isinstance(job, dict) else None
     if not isinstance(given, dict):
-        raise InvalidInput(f"input: got {type(given).__name__}; send an object with the key action")
+        raise InvalidInput(f"input is {json_type(given)}; send an object with the key action")
     try:
         written = to_json(given, inf_nan_mode="constants")
     except (PydanticSerializationError, UnicodeEncodeError) as error:

@@ -32,12 +32,19 @@ def with_routes(
 
     async def either(engine: Engine, payload: Mapping[str, Any], asked: Asked) -> Answer:
         if not is_routed(payload):
-            own = {name: value for name, value in payload.items() if value is not None or name not in {_KEY, _INPUT}}
+            # its error names the actions there are
+            own = {"action": None} | {
+                name: value for name, value in payload.items() if value is not None or name not in {_KEY, _INPUT}
+            }
             return await act(engine, own, asked)
         path = payload[_KEY]
         if not isinstance(path, str):
             raise InvalidInput(f"{_KEY} is {json_type(path)}; send a path such as /v1/models")
-        return await route(engine, _path(path), payload.get(_INPUT) or {}, asked)
+        given = payload.get(_INPUT)
+        given = {} if given is None else given
+        if not isinstance(given, Mapping):
+            raise InvalidInput(f"{_INPUT} is {json_type(given)}; send the request's body, an object")
+        return await route(engine, _path(path), given, asked)
 
     return either
 

@@ -116,7 +116,7 @@ def kept_lower_layers(backbone: Backbone, rows: Rows, layers: int, file: Path | 
     expected = (sum(len(row) for row in bounds), backbone.config.hidden_size)
     try:
         vectors: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:  # numpy's word for an empty file is the last
         _logger.warning("%s: cannot be read (%s); its token vectors are to be made again", file, error)
         return None
     if vectors.shape != expected or vectors.dtype != np.float16:

@@ -55,6 +55,28 @@ def test_the_command_says_why_there_is_no_file(tmp_path, capsys):
     assert "an empty folder" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_kept_fails_the_command_and_says_what_to_do(bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "choose_runtime", lambda: RUNTIME)
+    (tmp_path / "states").write_text("no folder", encoding="utf-8")
+    assert main(["--bundle", str(bundle.folder), "--to", str(tmp_path / "states")]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{tmp_path / 'states'}: what was read of the law could not be kept there; make room" in told.err
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 50])
+def test_a_file_that_was_emptied_or_holds_something_else_counts_as_missing_and_is_made_anew(bundle, tmp_path, content):
+    model = bundle.cross_encoder()
+    law_states(bundle, model, RUNTIME, tmp_path, make=True)
+    (file,) = tmp_path.glob("*.npy")
+    whole = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+    assert law_states(bundle, model, RUNTIME, tmp_path) is None
+    law_states(bundle, model, RUNTIME, tmp_path, make=True)
+    assert file.read_bytes() == whole
+
+
 async def test_an_engine_learns_of_the_law_after_it_is_ready(bundle, metrics, pairs, tmp_path):
     states = law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     model = bundle.cross_encoder()

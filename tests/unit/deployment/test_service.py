@@ -18,7 +18,10 @@ from retrieval import extras
     ("variables", "message"),
     [
         ({}, "RETRIEVER_BUNDLE: not set"),
-        ({"RETRIEVER_BUNDLE": "/b", "RETRIEVER_PORT": "high"}, "RETRIEVER_PORT: Input should be a valid integer"),
+        (
+            {"RETRIEVER_BUNDLE": "/b", "RETRIEVER_PORT": "high"},
+            "RETRIEVER_PORT: got 'high'; Input should be a valid integer",
+        ),
         ({"RETRIEVER_BUNDLE": "/b", "RETRIEVER_API_KEYS": "short"}, "shorter than 16 characters"),
         ({"RETRIEVER_BUNDLE": "/b", "RETRIEVER_MACHINE": "basement"}, "machine: got 'basement'"),
     ],

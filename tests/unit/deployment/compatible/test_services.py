@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -66,6 +67,7 @@ def refused(client: TestClient, path: str, **payload: object) -> str:
 
 @pytest.mark.parametrize("name", ["dimensions", "output_dimension"])
 def test_the_models_own_size_is_taken_and_another_refused_with_the_size_there_is(bi_encoder, name):
+    assert len(refused(bi_encoder, "/v1/embeddings", input=TEXTS, **{name: 1e308})) < 120
     for size in (32, 32.0, None):
         assert vectors(bi_encoder, **{name: size}).shape == (2, 32)
     for size in (16, 33, 1536):
@@ -170,6 +172,41 @@ def test_a_list_as_long_as_openai_takes_fits_and_a_body_over_the_limit_is_told_i
     answer = bi_encoder.post("/v1/embeddings", content=b"[" * ((8 << 20) + 1))
     assert answer.status_code == 413
     assert "8,388,608 bytes, the limit of RETRIEVER_MAX_BODY_BYTES; send fewer texts at once" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.api+json"])
+def test_json_is_read_under_every_name_it_has_with_or_without_a_byte_order_mark(bi_encoder, kind):
+    for mark in (b"", b"\xef\xbb\xbf"):
+        answer = bi_encoder.post("/v1/embeddings", content=mark + b'{"input": "a"}', headers={"content-type": kind})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json", "json"]
+)
+def test_a_body_called_something_else_than_json_is_told_which_header_to_send(bi_encoder, kind):
+    answer = bi_encoder.post("/v1/embeddings", content=b'{"input": "a"}', headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed")
+    assert answer.json()["error"]["message"] == (
+        f"the body's Content-Type is {kind}; send JSON with Content-Type: application/json"
+    )
+
+
+def test_a_body_without_a_content_type_is_told_which_to_send(bi_encoder):
+    answer = bi_encoder.post("/v1/embeddings", content=b'{"input": "a"}')
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == (
+        "the body's Content-Type is missing; send JSON with Content-Type: application/json"
+    )
+
+
+def test_a_compressed_body_is_told_to_be_sent_as_it_is(bi_encoder):
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    answer = bi_encoder.post("/v1/embeddings", content=gzip.compress(b'{"input": "a"}'), headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == (
+        "the body's Content-Encoding is gzip; send it as it is, not compressed"
+    )
 
 
 def test_what_is_asked_of_the_wrong_service_is_told_what_this_one_answers(bi_encoder, cross_encoder):
