@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from retrieval.errors import ConfigError, StorageError
 from retrieval.extras import need
-from retrieval.s3.checksums import WHEN_REQUIRED, checksum_options
+from retrieval.s3.checksums import WHEN_REQUIRED, checksum_options, own_endpoint
 from retrieval.s3.remedies import Failure, explanation, may_pass
 
 PATIENCE_VARIABLE = "S3_PATIENCE_SECONDS"
@@ -164,7 +164,7 @@ def _made(settings: S3Settings, endpoint_url: str | None, checksums: Mapping[str
         max_pool_connections=_CONNECTIONS,
         **(checksum_options(endpoint_url) if checksums is None else checksums),
     )
-    return boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=endpoint_url,
         region_name=settings.region,
@@ -173,6 +173,15 @@ def _made(settings: S3Settings, endpoint_url: str | None, checksums: Mapping[str
         aws_session_token=settings.session_token,
         config=config,
     )
+    if own_endpoint(client.meta.endpoint_url):
+        client.meta.events.register("before-endpoint-resolution.s3", _follow_no_more)
+    return client
+
+
+def _follow_no_more(model: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's own
+    """End botocore's search for a redirected bucket's region, which asks for ever where that is redirected too."""
+    if model.name == "HeadBucket":
+        context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _client_remedy(settings: S3Settings, error: Exception) -> str:
