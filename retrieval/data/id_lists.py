@@ -12,6 +12,8 @@ _ITEMS = re.compile(_ITEM)
 _ARRAY = re.compile(r"(?:np\.|numpy\.)?array\((\[.*\])(?:,\s*dtype=[^()]*)?\)", re.DOTALL)
 _SCALAR = re.compile(r"(?:np\.|numpy\.)(?:u?int\d*|str_)\(([^()]*)\)")
 _TUPLE = re.compile(r"\(([^()]*)\)")
+_NOTHING = re.compile(r"\[?\s*(?:|nan|none|null|na|n/a|<na>)\s*\]?", re.IGNORECASE)
+"""What a cell of no list is, as pandas and spreadsheets print it."""
 _DECIMAL = re.compile(r"\[\s*-?\d+\.\d*(?:\s*,?\s+-?\d+\.\d*)*\s*\]")
 
 
@@ -53,6 +55,14 @@ def _fault(cell: str) -> str:
         return f"{shown}: it was cut short when it was printed, so write lists with json.dumps"
     if _DECIMAL.fullmatch(cell.strip()):
         return f"{shown} but of decimal numbers, as pandas makes of a column with gaps; write them without .0"
+    if _NOTHING.fullmatch(cell.strip()):
+        return f"{shown} but no answer, so name an article or remove the row"
+    if any(quote in cell for quote in "“”‘’„«»"):
+        return f"{shown}: its quotation marks are those of a text; write straight ones"
+    if "[[" in cell.replace(" ", ""):
+        return f"{shown} but a list inside a list; write one list"
+    if ";" in cell or "|" in cell:
+        return f"{shown}: commas part its ids"
     if cell.startswith("[") and cell.endswith("]") and not any(quote in cell for quote in "\"'"):
         return f"{shown}: ids that are no whole numbers stand in quotes"
     return shown
