@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import tarfile
 import zipfile
 from collections.abc import Iterable
@@ -33,7 +35,7 @@ def no_bundle(folder: Path) -> str:
         folder: Is there, and holds no ``bundle.json``.
     """
     if is_retriever(folder):
-        return f"a retriever, not yet a bundle; `{COMMAND} --model {folder} --to DIR` makes one, then name DIR"
+        return f"a retriever, not yet a bundle; `{COMMAND} --model {_typed(folder)} --to DIR` makes one, then name DIR"
     around = folder.absolute().parent
     if (around / BUNDLE_FACTS).is_file():
         return f"a part of the bundle {around}; name that"
@@ -53,7 +55,7 @@ def no_folder(path: Path) -> str:
     there = [other.name for other in path.parent.glob("[!.]*/")] if path.parent.is_dir() else []
     near = get_close_matches(path.name, there, n=1, cutoff=0.6)
     hint = f"did you mean {path.parent / near[0]}?" if near else "correct it"
-    return f"no such folder; write it with `{COMMAND} --model MODEL --to {path}`, or {hint}"
+    return f"no such folder; write it with `{COMMAND} --model MODEL --to {_typed(path)}`, or {hint}"
 
 
 def _below(folder: Path) -> str:
@@ -64,7 +66,7 @@ def _below(folder: Path) -> str:
         return f"a folder of bundles ({_names(bundles)}); name one of them, such as {bundles[0]}"
     retrievers = [path for path in inside if is_retriever(path)]
     if retrievers:
-        make = f"`{COMMAND} --model {retrievers[-1]} --to DIR` makes a bundle of one, then name DIR"
+        make = f"`{COMMAND} --model {_typed(retrievers[-1])} --to DIR` makes a bundle of one, then name DIR"
         return f"a folder of retrievers ({_names(retrievers)}); {make}"
     return ""
 
@@ -74,19 +76,30 @@ def _stranger(folder: Path) -> str:
     ours = "neither a bundle nor a model of this project"
     if not there:
         return "an empty folder"
-    kind = ""
     if _ADAPTER in there:
-        kind = "an adapter of another model"
-    elif there & {*_SENTENCE}:
-        kind = "a model of sentence-transformers"
-    elif there & {*_WEIGHTS}:
-        kind = "a model of transformers"
-    if kind:
-        train = f"`python run.py --pipeline training --set bi_encoder.base={folder}` trains a retriever from it"
-        return f"{kind}, {ours}; {train}" if _ADAPTER not in there else f"{kind}, {ours}; merge it into its base"
+        return f"an adapter of another model, {ours}; merge it into its base"
+    if there & {*_SENTENCE, *_WEIGHTS}:
+        kind = "a model of sentence-transformers" if there & {*_SENTENCE} else "a model of transformers"
+        key = "cross_encoder.base" if _is_classifier(folder) else "bi_encoder.base"
+        train = f"`python run.py --pipeline training --set {shlex.quote(f'{key}={folder}')}` trains a retriever from it"
+        return f"{kind}, {ours}; {train}"
     if MANIFEST in there:
         return f"{ours}, although it has a {MANIFEST}"
     return f"{ours} (it holds {_names(folder / name for name in sorted(there))})"
+
+
+def _is_classifier(folder: Path) -> bool:
+    """Whether a model of transformers scores pairs, as rerankers do, by what its configuration says."""
+    try:
+        kinds = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
+        return any(str(kind).endswith("ForSequenceClassification") for kind in kinds)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed in a shell."""
+    return shlex.quote(str(path))
 
 
 def _names(paths: Iterable[Path]) -> str:

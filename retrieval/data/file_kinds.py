@@ -34,10 +34,7 @@ def no_csv(head: bytes) -> str:
         head: Some hundred bytes.
     """
     if head.startswith(b"PK\x03\x04"):
-        if b"word/" in head or b"oasis.opendocument.text" in head:
-            return "a text document; save its table as CSV"
-        book = b"[Content_Types].xml" in head or b"xl/" in head or b"mimetype" in head
-        return f"a workbook; {_EXCEL}" if book else f"a zip archive; {_UNPACK}"
+        return _zipped(head)
     for start, kind, mend in _STARTS:
         if head.startswith(start):
             return f"{kind}; {mend}"
@@ -45,7 +42,19 @@ def no_csv(head: bytes) -> str:
         return "UTF-16 text; save it as UTF-8, in Excel as 'CSV UTF-8 (Comma delimited)'"
     if any(byte in _NO_TEXT for byte in head[:8]):
         return "no text; give a CSV file, plain or compressed with gzip"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return _marked_text(head.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def _zipped(head: bytes) -> str:
+    """What is inside a zip archive, as far as its first bytes tell."""
+    if b"word/" in head or b"oasis.opendocument.text" in head:
+        return "a text document; save its table as CSV"
+    book = b"[Content_Types].xml" in head or b"xl/" in head or b"mimetype" in head
+    return f"a workbook; {_EXCEL}" if book else f"a zip archive; {_UNPACK}"
+
+
+def _marked_text(text: bytes) -> str:
+    """Which other format a text is in; empty where it may be CSV."""
     if text[:1] == b"<":
         return "a web page or XML; download the file itself, such as by its raw address"
     if text[:1] in (b"{", b"[") and b":" in text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Callable
 
 _ITEM = r"-?\d+|\"[^\"]+\"|'[^']+'"
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:(?:\s*,\s*|\s+)(?:{_ITEM}))*)?\s*,?\s*\]")
@@ -50,19 +51,30 @@ def _printed(text: str) -> object:
 
 
 def _fault(cell: str) -> str:
-    shown = f"{cell[:60]!r} is not a list of article ids"
-    if "..." in cell or "…" in cell:
-        return f"{shown}: it was cut short when it was printed, so write lists with json.dumps"
-    if _DECIMAL.fullmatch(cell.strip()):
-        return f"{shown} but of decimal numbers, as pandas makes of a column with gaps; write them without .0"
-    if _NOTHING.fullmatch(cell.strip()):
-        return f"{shown} but no answer, so name an article or remove the row"
-    if any(quote in cell for quote in "“”‘’„«»"):
-        return f"{shown}: its quotation marks are those of a text; write straight ones"
-    if "[[" in cell.replace(" ", ""):
-        return f"{shown} but a list inside a list; write one list"
-    if ";" in cell or "|" in cell:
-        return f"{shown}: commas part its ids"
-    if cell.startswith("[") and cell.endswith("]") and not any(quote in cell for quote in "\"'"):
-        return f"{shown}: ids that are no whole numbers stand in quotes"
-    return shown
+    return f"{cell[:60]!r} is not a list of article ids" + next(
+        (why for test, why in _FAULTS if test(cell.strip())), ""
+    )
+
+
+def _is_bare(cell: str) -> bool:
+    return cell.startswith("[") and cell.endswith("]") and not any(quote in cell for quote in "\"'")
+
+
+_FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
+    (_NOTHING.fullmatch, " but no answer, so name an article or remove the row"),
+    (
+        lambda cell: "..." in cell or "…" in cell,
+        ": it was cut short when it was printed, so write lists with json.dumps",
+    ),
+    (
+        _DECIMAL.fullmatch,
+        " but of decimal numbers, as pandas makes of a column with gaps; write them without .0",
+    ),
+    (
+        lambda cell: any(quote in cell for quote in "“”‘’„«»"),
+        ": its quotation marks are those of a text; write straight ones",
+    ),
+    (lambda cell: "[[" in cell.replace(" ", ""), " but a list inside a list; write one list"),
+    (lambda cell: ";" in cell or "|" in cell, ": commas part its ids"),
+    (_is_bare, ": ids that are no whole numbers stand in quotes"),
+)

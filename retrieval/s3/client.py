@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from retrieval.errors import ConfigError, StorageError
 from retrieval.extras import need
 from retrieval.s3.checksums import WHEN_REQUIRED, checksum_options, own_endpoint
-from retrieval.s3.remedies import Failure, explanation, may_pass
+from retrieval.s3.failures import Failure, may_pass
+from retrieval.s3.remedies import explanation
 
 PATIENCE_VARIABLE = "S3_PATIENCE_SECONDS"
 DEFAULT_REGION = "us-east-1"

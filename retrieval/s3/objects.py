@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.s3.client import S3, split_uri
-from retrieval.s3.remedies import LACKING
+from retrieval.s3.failures import LACKING
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -292,6 +292,11 @@ def test_ids_with_spaces_and_signs_are_taken_as_they_are(write):
     assert [article.cid for article in corpus] == ids
 
 
+def test_a_gold_that_is_not_known_says_what_the_reader_can_do(write):
+    with pytest.raises(ValidationError, match="gold cid 9 is not in the corpus; name the file"):
+        read_questions(write("qid,question,cid\nq,a,[9]\n"), "error", {"1"}, "name the file")
+
+
 def test_a_gold_written_in_another_way_than_in_the_corpus_is_told_with_both(write):
     with pytest.raises(ValidationError, match=r"gold cid 7 is not in the corpus; the corpus writes it '7\.0'"):
         read_questions(write("qid,question,cid\nq,a,[7]\n"), "error", known={"7.0"})
