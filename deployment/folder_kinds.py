@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tarfile
 import zipfile
@@ -19,6 +20,11 @@ _PARTS = ("settings.json", "bi-encoder", "corpus")
 """What every retriever folder has."""
 _ADAPTER, _SENTENCE = "adapter_config.json", ("modules.json", "config_sentence_transformers.json")
 _WEIGHTS = ("config.json", "model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
+_CACHED = "models--"
+"""Begins the names of the folders in which the hub's client keeps models."""
+_VERSION = re.compile(r"production|staging|latest|\d+")
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_OURS = "neither a bundle nor a model of this project"
 _NAMED = 3
 _MAKE = f"`{COMMAND} --to DIR` makes a bundle of a trained retriever"
 
@@ -39,6 +45,9 @@ def no_bundle(folder: Path) -> str:
     around = folder.absolute().parent
     if (around / BUNDLE_FACTS).is_file():
         return f"a part of the bundle {around}; name that"
+    if is_retriever(around):
+        make = f"`{COMMAND} --model {_typed(around)} --to DIR` makes a bundle of it, then name DIR"
+        return f"a part of the retriever {around}; {make}"
     if (folder / SETTINGS_FILE).is_file():
         return f"one model of this project, no bundle with law to search; {_MAKE}"
     if inner := _below(folder):
@@ -52,6 +61,11 @@ def no_folder(path: Path) -> str:
         if zipfile.is_zipfile(path) or tarfile.is_tarfile(path):
             return "an archive, no folder; unpack it and name the folder that holds bundle.json"
         return f"a file, no folder; name the bundle's folder, such as {path.parent}"
+    if _VERSION.fullmatch(str(path)):
+        return f"the name of a retriever, no folder; `{COMMAND} --model {path} --to DIR` makes a bundle, then name DIR"
+    if _HUB_NAME.fullmatch(str(path)) and not path.parent.is_dir():
+        train = f"`python run.py --pipeline training --set bi_encoder.base={path}` trains a retriever from it"
+        return f"no such folder; if it is a model of the hub, {train}; {_MAKE}"
     there = [other.name for other in path.parent.glob("[!.]*/")] if path.parent.is_dir() else []
     near = get_close_matches(path.name, there, n=1, cutoff=0.6)
     hint = f"did you mean {path.parent / near[0]}?" if near else "correct it"
@@ -73,19 +87,36 @@ def _below(folder: Path) -> str:
 
 def _stranger(folder: Path) -> str:
     there = {path.name for path in folder.iterdir()}
-    ours = "neither a bundle nor a model of this project"
     if not there:
         return "an empty folder"
+    if model := _model_of_others(folder, there):
+        return model
+    if {*_PARTS[:2]} <= there or {*_PARTS[1:]} <= there:
+        lacking = ", ".join(part for part in _PARTS if part not in there)
+        return f"a part of a retriever, it lacks {lacking}; copy it whole from where it was made"
+    if MANIFEST in there:
+        return f"{_OURS}, although it has a {MANIFEST}"
+    return f"{_OURS} (it holds {_names(folder / name for name in sorted(there))})"
+
+
+def _model_of_others(folder: Path, there: set[str]) -> str:
+    """Which model of another library a folder holds, and what is made of it here; empty where none."""
     if _ADAPTER in there:
-        return f"an adapter of another model, {ours}; merge it into its base"
+        return f"an adapter of another model, {_OURS}; merge it into its base"
+    kind, base, key = "", str(folder), "cross_encoder.base" if _is_classifier(folder) else "bi_encoder.base"
     if there & {*_SENTENCE, *_WEIGHTS}:
         kind = "a model of sentence-transformers" if there & {*_SENTENCE} else "a model of transformers"
-        key = "cross_encoder.base" if _is_classifier(folder) else "bi_encoder.base"
-        train = f"`python run.py --pipeline training --set {shlex.quote(f'{key}={folder}')}` trains a retriever from it"
-        return f"{kind}, {ours}; {train}"
-    if MANIFEST in there:
-        return f"{ours}, although it has a {MANIFEST}"
-    return f"{ours} (it holds {_names(folder / name for name in sorted(there))})"
+    elif name := _cached(folder):
+        kind, base = f"the hub's cache of {name}", name
+    train = f"`python run.py --pipeline training --set {shlex.quote(f'{key}={base}')}` trains a retriever from it"
+    return f"{kind}, {_OURS}; {train}" if kind else ""
+
+
+def _cached(folder: Path) -> str:
+    """Name of the hub's model whose cache a folder is, is in or holds; empty where it is none."""
+    places = [folder.absolute(), *folder.absolute().parents[:2], *sorted(folder.glob(f"{_CACHED}*--*/"))]
+    found = next((path.name for path in places if path.name.startswith(_CACHED)), "")
+    return found.removeprefix(_CACHED).replace("--", "/", 1)
 
 
 def _is_classifier(folder: Path) -> bool:

@@ -78,7 +78,9 @@ def split_uri(uri: str) -> tuple[str, str]:
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise ConfigError(f"{uri}: not an S3 address; it looks like s3://bucket/folder")
+        raise ConfigError(
+            f"{uri}: not an S3 address; it looks like s3://bucket/folder; a folder here is its path alone"
+        )
     return bucket, key.rstrip("/")
 
 
