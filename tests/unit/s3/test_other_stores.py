@@ -262,6 +262,15 @@ def test_what_a_store_answers_is_said_with_the_step_that_mends_it(answer, messag
     assert not caught.value.away
 
 
+def test_a_page_that_is_well_formed_is_no_empty_list():
+    page = Answer(200, "<html><body>Sign in</body></html>", "text/html; charset=utf-8")
+    with (
+        strange_store(lambda _: page) as store,
+        pytest.raises(StorageError, match="s3://law/f: a web page came in the place of a list; check AWS_ENDPOINT_URL"),
+    ):
+        sizes_below(store.client(), "s3://law/f")
+
+
 def test_a_page_in_the_place_of_an_object_is_no_manifest(tmp_path):
     answer = Answer(200, PAGE, "text/html")
     with (
