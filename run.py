@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import importlib
 import logging
@@ -28,6 +29,10 @@ PIPELINES = {
     "promotion": "put the staged retriever into production, roll back, or show versions",
 }
 BAD_INPUT, INTERRUPTED = 2, 130
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+_UNWRITABLE_STORE = ("disk I/O error", "database or disk is full", "attempt to write a readonly database")
+"""SQLite's words when it cannot write."""
+_MAKE_ROOM = "free some space on its disk, or give this user the right to write"
 LOCKED = "database is locked"  # SQLite's words when another process kept it from writing for a minute
 
 
@@ -125,7 +130,27 @@ def _known(error: Exception) -> RetrievalError | None:
     """An error of ZenML's own work in words for people; None where it is none that is known."""
     from stacks.connection import refused_by_s3
 
-    return _locked() if LOCKED in str(error) else refused_by_s3(error)
+    if LOCKED in str(error):
+        return _locked()
+    return _full_or_closed(error) or refused_by_s3(error)
+
+
+def _full_or_closed(error: Exception) -> RetrievalError | None:
+    """A disk that is full or closed to writing, as the system or the database of ZenML's store says it."""
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        where = error.filename or "a disk of this machine"
+        return StoreError(
+            f"{where}: nothing can be written there ({error.strerror}); {_MAKE_ROOM}, and type the same command again"
+        )
+    reason = next((words for words in _UNWRITABLE_STORE if words in str(error)), "")
+    if not reason:
+        return None
+    from zenml.config.global_config import GlobalConfiguration
+
+    return StoreError(
+        f"ZenML's store {GlobalConfiguration().store_configuration.url} cannot be written ({reason}); {_MAKE_ROOM}, and"
+        " type the same command again"
+    )
 
 
 def _locked() -> StoreError:

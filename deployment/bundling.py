@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import logging
+import re
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from retrieval.search.kept import KEPT, STAGES, Choice, facts_of, kept_retriever
 from retrieval.search.kept.current_store import refresh_stages
 
 _logger = logging.getLogger(__name__)
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
 _MODELS = ("bi-encoder", "cross-encoder")
 _NOT_INDEX = (*(f"{model}/" for model in _MODELS), FACTS, KEPT_FACTS)
 
@@ -65,8 +67,10 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
             never written to, and a bundle whose files were altered is not opened.
 
     Raises:
-        ArtifactError: If the source is damaged, ``target`` holds something else, or the disk is full.
+        ArtifactError: If the source is damaged, ``target`` holds something else or lies inside it, or the disk is full.
     """
+    if source.resolve() in target.resolve().parents:
+        raise ArtifactError(f"{target}: lies inside {source}, of which it is made; choose a place outside it")
     damaged = mended_by("train again, or copy it whole from where it was made")
     with damaged, stage(f"checking {source}", source) as advance:
         verify_folder(source, advance)
@@ -164,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     _logger.setLevel(logging.INFO)
     try:
+        _refuse_odd_address(given.to)
         source = resolve_model(given.model)
         bundle = upload_bundle(source, given.to) if "://" in given.to else make_bundle(source, Path(given.to))
     except (RetrievalError, StorageError) as error:
@@ -172,6 +177,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = bundle.facts
     sys.stdout.write(f"{given.to}: retriever {facts.retriever}, index {facts.index}, made from {source}\n")
     return 0
+
+
+def _refuse_odd_address(target: str) -> None:
+    """Refuse what is nearly an address, before a folder of that name is made here."""
+    address = _ADDRESS.match(target)
+    if address and address[0] != "s3://":
+        raise ConfigError(f"{target}: not an S3 address; it looks like s3://bucket/folder; correct --to")
 
 
 def _files_of(source: Path) -> list[str]:

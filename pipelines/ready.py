@@ -48,9 +48,12 @@ def place_ready(folder: Path) -> None:
         ConfigError: If it cannot be made or nothing can be written into it.
     """
     if reason := _why_closed(folder):
+        way = [folder.absolute(), *folder.absolute().parents]
+        file = next((path for path in way if path.is_file()), None)
+        mend = "give this user the right to write there, or make it a link to a place that can be written"
         raise ConfigError(
-            f"{folder.absolute()}: nothing can be written there ({reason}), where this pipeline leaves results; give"
-            " this user the right to write there, or make it a link to a place that can be written"
+            f"{folder.absolute()}: nothing can be written there ({reason}), where this pipeline leaves results;"
+            f" {f'{file} is a file, so move it elsewhere' if file else mend}"
         )
 
 

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ValidationError
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 
+_MODELS = ("bi_encoder.base", "cross_encoder.base")
+"""Keys of a folder, a hub id or another name."""
+
 
 def load_config(path: Path, overrides: Sequence[str] = (), base: Path | None = None) -> Config:
     """Read a YAML file and put overrides on top.
@@ -64,7 +67,17 @@ def parse_override(item: str, base: Path | None = None) -> tuple[str, object]:
             inside = ", ".join(name for name in fields if name.startswith(f"{key}."))
             raise ConfigError(f"--set {item}: {key} is a section; set one of its keys ({inside})")
         raise ConfigError(f"--set {item}: unknown key {key}{did_you_mean(key, fields)}")
+    if key in _MODELS:
+        return key, _model(text.strip(), base)
     return key, _typed(fields[key], text.strip(), base, item)
+
+
+def _model(text: str, base: Path | None) -> str:
+    """A model as typed; one that is a folder seen from where it was typed as a path that is one from anywhere."""
+    way = Path(text).expanduser()  # a shell leaves ~ as it is behind an equals sign
+    if text.startswith(("~", "./", "../")) or text in {".", ".."} or (base and text and (base / way).is_dir()):
+        return os.path.normpath(base / way if base else way)
+    return text
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -154,7 +167,9 @@ def _typed(annotation: object, text: str, base: Path | None, item: str) -> objec
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {item}: {text!r} is not YAML; quote the item, such as --set 'key=[1, 2]'") from error
     # YAML reads 5e-5 as text; pydantic reads text as a number
-    return value if not isinstance(value, list) else [str(part) if _holds_text(annotation) else part for part in value]
+    return (
+        value if not isinstance(value, list) else [_text(part) if _holds_text(annotation) else part for part in value]
+    )
 
 
 def _kinds(annotation: object) -> set[object]:
@@ -165,6 +180,11 @@ def _kinds(annotation: object) -> set[object]:
     if origin is Literal:
         return {str}
     return {origin or annotation}
+
+
+def _text(part: object) -> object:
+    """An item of a list of texts, such as a number that YAML made of one; nothing stays nothing and is refused."""
+    return part if part is None else str(part)
 
 
 def _holds_text(annotation: object) -> bool:

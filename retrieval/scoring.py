@@ -10,7 +10,7 @@ from pathlib import Path
 
 from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig
-from retrieval.data.cleaning import clean_dataset, clean_text
+from retrieval.data.cleaning import clean_dataset, clean_text, has_text
 from retrieval.data.passages import cut_passages
 from retrieval.data.segmentation import segment_dataset
 from retrieval.data.soict import Duplicates, read_corpus, read_questions
@@ -24,6 +24,7 @@ from retrieval.search.retriever import Retriever
 
 TREC_DEPTH = 100
 QRELS = "qrels.trec"
+_ABSENT = "correct it, or name the file of the law that is asked about with --set evaluation.corpus=FILE"
 
 _logger = logging.getLogger(__name__)
 
@@ -69,6 +70,11 @@ def check_files(questions: Path, corpus: Path | None, duplicates: Duplicates) ->
     hollow = next((article.cid for article in articles if not clean_text(article.body)), None)
     if hollow is not None:
         raise ValidationError(f"{corpus}: cid {hollow} has an empty text after cleaning; remove it or fill it in")
+    if articles and not any(has_text(article.body) for article in articles):
+        raise ValidationError(
+            f"{corpus}: no letter or digit in the texts of {len(articles)} articles, so nothing can be found in them;"
+            " check that the column text holds the law"
+        )
     known = {article.cid: None for article in articles} if corpus else None
     read_questions(questions, duplicates, known)
 
@@ -85,7 +91,7 @@ def search_question_file(retriever: Retriever, path: Path, duplicates: Duplicate
         SourceError: If the file is missing, unreadable or has the wrong columns.
         ValidationError: If a row breaks a rule or names an article that is not in the corpus.
     """
-    asked = read_questions(path, duplicates, retriever.corpus.row_of)
+    asked = read_questions(path, duplicates, retriever.corpus.row_of, _ABSENT)
     prepared = retriever.prepare([query.text for query in asked])
     queries = tuple(
         replace(query, text=ready.text, segmented=ready.segmented) for query, ready in zip(asked, prepared, strict=True)

@@ -14,10 +14,16 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
     (b"7z\xbc\xaf", "a 7z archive", _UNPACK),
     (b"Rar!", "a rar archive", _UNPACK),
+    (b"\x1f\x8b", "compressed with gzip twice", "unpack it once"),
+    (b"PK\x05\x06", "an empty zip archive", "give the CSV file that was to be in it"),
+    (b"SQLite format 3", "an SQLite database", "export its table as CSV"),
+    (b"{\\rtf", "a text document", "save its table as CSV"),
     (b"%PDF", "a PDF document", "give the text as CSV"),
     (b"version https://git-lfs", "only a pointer of Git LFS", "fetch the file itself with `git lfs pull`"),
 )
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_NO_TEXT = frozenset(range(32)) - frozenset(b"\t\n\r")
+"""Bytes that binary files begin with and headers never."""
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -28,19 +34,39 @@ def no_csv(head: bytes) -> str:
         head: Some hundred bytes.
     """
     if head.startswith(b"PK\x03\x04"):
-        book = b"[Content_Types].xml" in head or b"xl/" in head or b"mimetype" in head
-        return f"a workbook; {_EXCEL}" if book else f"a zip archive; {_UNPACK}"
+        return _zipped(head)
     for start, kind, mend in _STARTS:
         if head.startswith(start):
             return f"{kind}; {mend}"
-    if head.startswith(_UTF16) or head[1:40:2].count(0) > 10 or head[0:40:2].count(0) > 10:
+    if head.startswith(_UTF16) or _in_pairs(head[:40]):
         return "UTF-16 text; save it as UTF-8, in Excel as 'CSV UTF-8 (Comma delimited)'"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if any(byte in _NO_TEXT for byte in head[:8]):
+        return "no text; give a CSV file, plain or compressed with gzip"
+    return _marked_text(head.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def _zipped(head: bytes) -> str:
+    """What is inside a zip archive, as far as its first bytes tell."""
+    if b"word/" in head or b"oasis.opendocument.text" in head:
+        return "a text document; save its table as CSV"
+    book = b"[Content_Types].xml" in head or b"xl/" in head or b"mimetype" in head
+    return f"a workbook; {_EXCEL}" if book else f"a zip archive; {_UNPACK}"
+
+
+def _marked_text(text: bytes) -> str:
+    """Which other format a text is in; empty where it may be CSV."""
     if text[:1] == b"<":
         return "a web page or XML; download the file itself, such as by its raw address"
     if text[:1] in (b"{", b"[") and b":" in text:
-        return "JSON; write it as CSV, such as with pandas.read_json(FILE).to_csv(FILE, index=False)"
+        lines = ", lines=True" if text[:1] == b"{" and text[1:].lstrip(b" \t")[:1] not in b"\r\n" else ""
+        return f"JSON; write it as CSV, such as with pandas.read_json(FILE{lines}).to_csv(FILE, index=False)"
     return ""
+
+
+def _in_pairs(head: bytes) -> bool:
+    """Whether every other byte is zero, as in UTF-16 without a mark, and the ones between are not."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    return max(even, odd) > 10 and min(even, odd) < 3
 
 
 def wrong_header(header: Sequence[str], columns: Sequence[str], others: Sequence[str]) -> str:

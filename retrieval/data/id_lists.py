@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Callable
 
 _ITEM = r"-?\d+|\"[^\"]+\"|'[^']+'"
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:(?:\s*,\s*|\s+)(?:{_ITEM}))*)?\s*,?\s*\]")
@@ -12,6 +13,8 @@ _ITEMS = re.compile(_ITEM)
 _ARRAY = re.compile(r"(?:np\.|numpy\.)?array\((\[.*\])(?:,\s*dtype=[^()]*)?\)", re.DOTALL)
 _SCALAR = re.compile(r"(?:np\.|numpy\.)(?:u?int\d*|str_)\(([^()]*)\)")
 _TUPLE = re.compile(r"\(([^()]*)\)")
+_NOTHING = re.compile(r"\[?\s*(?:|nan|none|null|na|n/a|<na>)\s*\]?", re.IGNORECASE)
+"""What a cell of no list is, as pandas and spreadsheets print it."""
 _DECIMAL = re.compile(r"\[\s*-?\d+\.\d*(?:\s*,?\s+-?\d+\.\d*)*\s*\]")
 
 
@@ -48,11 +51,30 @@ def _printed(text: str) -> object:
 
 
 def _fault(cell: str) -> str:
-    shown = f"{cell[:60]!r} is not a list of article ids"
-    if "..." in cell or "…" in cell:
-        return f"{shown}: it was cut short when it was printed, so write lists with json.dumps"
-    if _DECIMAL.fullmatch(cell.strip()):
-        return f"{shown} but of decimal numbers, as pandas makes of a column with gaps; write them without .0"
-    if cell.startswith("[") and cell.endswith("]") and not any(quote in cell for quote in "\"'"):
-        return f"{shown}: ids that are no whole numbers stand in quotes"
-    return shown
+    return f"{cell[:60]!r} is not a list of article ids" + next(
+        (why for test, why in _FAULTS if test(cell.strip())), ""
+    )
+
+
+def _is_bare(cell: str) -> bool:
+    return cell.startswith("[") and cell.endswith("]") and not any(quote in cell for quote in "\"'")
+
+
+_FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
+    (_NOTHING.fullmatch, " but no answer, so name an article or remove the row"),
+    (
+        lambda cell: "..." in cell or "…" in cell,
+        ": it was cut short when it was printed, so write lists with json.dumps",
+    ),
+    (
+        _DECIMAL.fullmatch,
+        " but of decimal numbers, as pandas makes of a column with gaps; write them without .0",
+    ),
+    (
+        lambda cell: any(quote in cell for quote in "“”‘’„«»"),
+        ": its quotation marks are those of a text; write straight ones",
+    ),
+    (lambda cell: "[[" in cell.replace(" ", ""), " but a list inside a list; write one list"),
+    (lambda cell: ";" in cell or "|" in cell, ": commas part its ids"),
+    (_is_bare, ": ids that are no whole numbers stand in quotes"),
+)

@@ -40,12 +40,17 @@ def shown(identifier: str) -> str:
     return cut if visible else ascii(cut)
 
 
-def near_id(identifier: str, known: Container[str]) -> str:
+ABSENT = "correct it or add the article"
+"""What to do about an id that nothing known resembles."""
+
+
+def near_id(identifier: str, known: Container[str], absent: str = ABSENT) -> str:
     """What to do about an id that is not known: the known one that was most likely meant, and how it differs.
 
     Args:
         identifier: Not among ``known``.
         known: Ids that there are; only looked through where they can be listed.
+        absent: What to do where none is like it.
     """
     names = known if isinstance(known, Iterable) else ()
     plain = _plain(identifier)
@@ -53,7 +58,7 @@ def near_id(identifier: str, known: Container[str]) -> str:
     if twin is not None:
         return f"the corpus writes it {twin!a}, here it is {identifier!a}; write both the same way"
     nearest = get_close_matches(identifier, list(_first(names)), n=1)
-    return f"did you mean {shown(nearest[0])}?" if nearest else "correct it or add the article"
+    return f"did you mean {shown(nearest[0])}?" if nearest else absent
 
 
 def _first(names: Iterable[str]) -> Iterator[str]:

@@ -82,10 +82,9 @@ def _required(config: DataConfig) -> tuple[Path, Path]:
 def _check_disjoint(test_path: Path, tests: tuple[Query, ...], path: Path, queries: list[Query]) -> None:
     repeated = {query.qid for query in queries}.intersection(query.qid for query in tests)
     if repeated:
-        raise ValidationError(
-            f"{test_path}: qid {min(repeated)} is also in {path} ({len(repeated)} such);"
-            " give the test questions other ids"
-        )
+        whole = len(repeated) == len(tests)
+        mend = "name a file of other questions, or leave data.test_questions out" if whole else "give them other ids"
+        raise ValidationError(f"{test_path}: qid {min(repeated)} is also in {path} ({len(repeated)} such); {mend}")
 
 
 _SOURCES: Mapping[str, Callable[[DataConfig, int], Dataset]] = {"bundled": _bundled, "csv": _csv}

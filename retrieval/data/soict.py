@@ -17,7 +17,7 @@ from retrieval.data.articles import clause_offsets
 from retrieval.data.cleaning import has_text
 from retrieval.data.file_kinds import no_csv, wrong_header
 from retrieval.data.id_lists import parse_cids
-from retrieval.data.identifiers import fault_of, near_id, shown
+from retrieval.data.identifiers import ABSENT, fault_of, near_id, shown
 from retrieval.errors import SourceError, ValidationError
 from retrieval.records import Article, Query
 
@@ -56,13 +56,16 @@ def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
     return tuple(articles)
 
 
-def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | None = None) -> tuple[Query, ...]:
+def read_questions(
+    path: Path, duplicates: Duplicates, known: Container[str] | None = None, absent: str = ABSENT
+) -> tuple[Query, ...]:
     """Read a questions file; the cid cell lists the articles that answer the question.
 
     Args:
         path: File with the columns qid, question and cid, in any order; other columns are ignored.
         duplicates: What a repeated qid does.
         known: Article ids of the corpus; given, every gold must be one of them.
+        absent: What to do about a gold that is not known and resembles none.
 
     Raises:
         SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
@@ -81,7 +84,7 @@ def read_questions(path: Path, duplicates: Duplicates, known: Container[str] | N
             raise ValidationError(f"{path}: row {row} (qid {qid}): {what}; mend or remove the row")
         cids = _golds(path, row, qid, cell)
         if known is not None:
-            _require_known(path, row, qid, cids, known)
+            _require_known(path, row, qid, cids, known, absent)
         queries.append(Query(qid, question, cids))
     if not queries:
         raise ValidationError(
@@ -113,11 +116,12 @@ def _require_id(path: Path, row: int, column: str, identifier: str) -> None:
         raise ValidationError(f"{path}: row {row}: {column} {shown(identifier)} {fault}; give it another {column}")
 
 
-def _require_known(path: Path, row: int, qid: str, cids: Sequence[str], known: Container[str]) -> None:
+def _require_known(path: Path, row: int, qid: str, cids: Sequence[str], known: Container[str], absent: str) -> None:
     for cid in cids:
         if cid not in known:
             raise ValidationError(
-                f"{path}: row {row} (qid {qid}): gold cid {shown(cid)} is not in the corpus; {near_id(cid, known)}"
+                f"{path}: row {row} (qid {qid}): gold cid {shown(cid)} is not in the corpus;"
+                f" {near_id(cid, known, absent)}"
             )
 
 

@@ -16,6 +16,8 @@ from retrieval.records import Dataset, Query
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 NATURAL = "natural"
+_PARTS = 3
+"""Train, validation and test."""
 
 
 def split_queries(dataset: Dataset, config: DataConfig, seed: int) -> Dataset:
@@ -73,13 +75,22 @@ def _check_split(queries: Sequence[Query], splits: Mapping[str, Query], config: 
             " is nothing to tell apart; add questions about other articles"
         )
     if not any(query.split == TEST for query in splits.values()):
-        asked = len({cid for query in queries for cid in query.cids})
         raise ValidationError(
             f"data: none of {len(queries)} questions is left to test with after the split (data.train_share"
-            f" {config.train_share:g}, data.validation_share {config.validation_share:g}; they ask about {asked}"
-            " articles, and those that share one stay together); lower one, add questions, give data.test_questions, or"
-            " allow shared articles with data.seen_golds: true"
+            f" {config.train_share:g}, data.validation_share {config.validation_share:g}; {_why_together(queries)}"
         )
+
+
+def _why_together(queries: Sequence[Query]) -> str:
+    """Which questions no split can part, and what helps."""
+    texts = len({text_key(query.text) for query in queries})
+    asked = len({cid for query in queries for cid in query.cids})
+    if texts < _PARTS:
+        return f"they have {texts} different texts, and equal ones stay together); ask other questions too"
+    return (
+        f"they ask about {asked} articles, and those that share one stay together); lower one, add questions, give"
+        " data.test_questions, or allow shared articles with data.seen_golds: true"
+    )
 
 
 def _clean_of(held_out: Sequence[Query], queries: Sequence[Query]) -> list[Query]:

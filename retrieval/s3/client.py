@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from retrieval.errors import ConfigError, StorageError
 from retrieval.extras import need
-from retrieval.s3.checksums import WHEN_REQUIRED, checksum_options
-from retrieval.s3.remedies import Failure, explanation, may_pass
+from retrieval.s3.checksums import WHEN_REQUIRED, checksum_options, own_endpoint
+from retrieval.s3.failures import Failure, may_pass
+from retrieval.s3.remedies import explanation
 
 PATIENCE_VARIABLE = "S3_PATIENCE_SECONDS"
 DEFAULT_REGION = "us-east-1"
@@ -77,7 +78,9 @@ def split_uri(uri: str) -> tuple[str, str]:
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise ConfigError(f"{uri}: not an S3 address; it looks like s3://bucket/folder")
+        raise ConfigError(
+            f"{uri}: not an S3 address; it looks like s3://bucket/folder; a folder here is its path alone"
+        )
     return bucket, key.rstrip("/")
 
 
@@ -164,7 +167,7 @@ def _made(settings: S3Settings, endpoint_url: str | None, checksums: Mapping[str
         max_pool_connections=_CONNECTIONS,
         **(checksum_options(endpoint_url) if checksums is None else checksums),
     )
-    return boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=endpoint_url,
         region_name=settings.region,
@@ -173,6 +176,15 @@ def _made(settings: S3Settings, endpoint_url: str | None, checksums: Mapping[str
         aws_session_token=settings.session_token,
         config=config,
     )
+    if own_endpoint(client.meta.endpoint_url):
+        client.meta.events.register("before-endpoint-resolution.s3", _follow_no_more)
+    return client
+
+
+def _follow_no_more(model: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's own
+    """End botocore's search for a redirected bucket's region, which asks for ever where that is redirected too."""
+    if model.name == "HeadBucket":
+        context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _client_remedy(settings: S3Settings, error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.s3.client import S3, split_uri
-from retrieval.s3.remedies import LACKING
+from retrieval.s3.failures import LACKING
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -145,6 +145,7 @@ def sizes_below(s3: S3, uri: str) -> dict[str, int]:
             uri,
             lambda token=token: s3.client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token),  # type: ignore[misc]
         )
+        _refuse_page(listed, uri)
         for entry in listed.get("Contents", ()):
             name = str(entry["Key"])[len(prefix) :]
             if name and not name.endswith("/"):
@@ -152,6 +153,17 @@ def sizes_below(s3: S3, uri: str) -> dict[str, int]:
         if not listed.get("IsTruncated"):
             return found
         token = {"ContinuationToken": _next_page(listed, uri)}
+
+
+def _refuse_page(listed: Mapping[str, Any], uri: str) -> None:
+    """Refuse a web page that botocore took for an empty list, as it does where the page is well-formed XML."""
+    headers = listed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if str(headers.get("content-type", "")).startswith("text/html"):
+        raise StorageError(
+            f"{uri}: a web page came in the place of a list; check AWS_ENDPOINT_URL: the API's port (MinIO: 9000, not"
+            " its console's 9001), and no proxy before it",
+            "Page",
+        )
 
 
 def _next_page(listed: Mapping[str, Any], uri: str) -> str:

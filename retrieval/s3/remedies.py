@@ -1,86 +1,40 @@
-"""What an S3 client's errors mean, whether they pass by themselves, and the step that mends each."""
+"""What an S3 client's errors mean, and the step that mends each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from retrieval.errors import StorageError
 from retrieval.s3.checksums import REQUEST_CHECKSUMS, WHEN_REQUIRED
-
-LACKING = ("NotImplemented", "MethodNotAllowed", "501", "405")
-"""Codes of a store that does not know a kind of request."""
+from retrieval.s3.failures import (
+    BUSY,
+    IMPOSSIBLE,
+    LACKING,
+    NO_CREDENTIALS,
+    UNTRUSTED,
+    Failure,
+    facts_of,
+    is_page,
+    may_pass,
+    said_in,
+)
 
 _CHECK_KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _REFUSED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 _EXPIRED = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired")
 _ELSEWHERE = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "301")
-_BUSY = ("SlowDown", "RequestTimeout", "429")
+_FULL = ("QuotaExceeded", "QuotaExceededException", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "507")
+_TOO_LARGE = ("EntityTooLarge", "413")
+_GATEWAY = ("502", "504")
+_MOVED = (301, 302, 303, 307, 308)
+_WRITES = ("PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload", "DeleteObjects")
+_BY_CHECKSUM = ("NotImplemented", "501", "MissingContentLength", "IncompleteBody", "BadDigest", "InvalidDigest")
+"""Codes by which some stores refuse checksums without naming them."""
 _CHECKSUMS = re.compile(r"checksum|x-amz-sdk|trailer|aws-chunked|content-?sha-?256", re.IGNORECASE)
 _REGION = re.compile(r"expecting '([\w-]+)'")
 _NO_NAME = re.compile(r"not known|resol|getaddrinfo|nodename", re.IGNORECASE)
-_UNTRUSTED = re.compile(r"certificate", re.IGNORECASE)
-_NO_TLS = re.compile(r"wrong.version|record layer|http_request|unknown.protocol", re.IGNORECASE)
-_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
-_IMPOSSIBLE = ("ParamValidationError", "NoRegionError", "InvalidRegionError")
-_NEVER_PASSING = (*_NO_CREDENTIALS, *_IMPOSSIBLE, "ResponseParserError")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A request that failed.
-
-    Attributes:
-        where: Address of the server, ``AWS`` where it is Amazon's.
-        bucket: Of the request.
-        error: What the client raised.
-        waited: How long the server was waited for, if it was.
-        plain: Whether the client already leaves out checksums that are not required.
-    """
-
-    where: str
-    bucket: str
-    error: Exception
-    waited: str = ""
-    plain: bool = False
-
-    @property
-    def code(self) -> str:
-        """S3's code; empty where the server gave none."""
-        return code_of(self.error)
-
-    @property
-    def name(self) -> str:
-        """Of the error's class."""
-        return type(self.error).__name__
-
-    @property
-    def answered(self) -> bool:
-        """Whether the server gave an answer that says what it refuses."""
-        return isinstance(getattr(self.error, "response", None), dict)
-
-    @property
-    def detail(self) -> str:
-        """The server's own words, on one line."""
-        return " ".join(str(_said(self.error).get("Message", "")).split())[:300]
-
-    @property
-    def request(self) -> str:
-        """Name of the request, such as ``PutObject``."""
-        return str(getattr(self.error, "operation_name", "") or "")
-
-    @property
-    def is_bodiless(self) -> bool:
-        """Whether even a right answer to the request has no body, so that its code is the bare status."""
-        return self.request in {"", "HeadObject", "HeadBucket"}
-
-    @property
-    def is_aws(self) -> bool:
-        """Whether the store is Amazon's."""
-        return self.where == "AWS"
 
 
 def explanation(uri: str, failure: Failure) -> StorageError:
@@ -97,44 +51,10 @@ def explanation(uri: str, failure: Failure) -> StorageError:
     return StorageError(f"{uri}: {text}", failure.code or failure.name, away=away)
 
 
-def code_of(error: Exception) -> str:
-    """S3's code of an error; empty where the server gave none."""
-    return str(_said(error).get("Code", ""))
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether the same request may go well later: the server is away or overloaded, not unwilling."""
-    if isinstance(getattr(error, "response", None), dict):
-        status = int(_facts(error).get("HTTPStatusCode", 0))
-        code = code_of(error)
-        return code in _BUSY or (status >= 500 and code not in LACKING and not _is_page(error))
-    text = str(error)
-    return type(error).__name__ not in _NEVER_PASSING and not (
-        type(error).__name__ == "SSLError" and (_UNTRUSTED.search(text) or _NO_TLS.search(text))
-    )
-
-
-def _is_page(error: Exception) -> bool:
-    """Whether a web page came where S3's words are due; botocore makes a 500 of a 200 that it cannot read."""
-    facts = _facts(error)
-    kind = str(dict(facts.get("HTTPHeaders") or {}).get("content-type", ""))
-    return type(error).__name__ == "ResponseParserError" or (code_of(error) == "500" and kind.startswith("text/html"))
-
-
-def _facts(error: Exception) -> dict[str, Any]:
-    response = getattr(error, "response", None)
-    return dict(response.get("ResponseMetadata") or {}) if isinstance(response, dict) else {}
-
-
-def _said(error: Exception) -> dict[str, object]:
-    response = getattr(error, "response", None)
-    said = response.get("Error", {}) if isinstance(response, dict) else {}
-    return said if isinstance(said, dict) else {}
-
-
 def _of_checksums(failure: Failure) -> str | None:
-    words = f"{failure.code} {failure.detail}"
-    if not failure.answered or not _CHECKSUMS.search(words):
+    named = _CHECKSUMS.search(f"{failure.code} {failure.detail}")
+    unnamed = failure.code in _BY_CHECKSUM and failure.request in _WRITES and not failure.plain and not failure.is_aws
+    if not failure.answered or not (named or unnamed):
         return None
     what = f"{failure.where} refuses the request's checksum ({failure.code}: {failure.detail})"
     if failure.plain:
@@ -144,7 +64,7 @@ def _of_checksums(failure: Failure) -> str | None:
 
 def _of_credentials(failure: Failure) -> str | None:
     register = "for a stack, then run `python -m stacks.register s3`"
-    if failure.name in _NO_CREDENTIALS:
+    if failure.name in NO_CREDENTIALS:
         return (
             f"no credentials for {failure.where} ({failure.name}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY;"
             f" {register}"
@@ -178,11 +98,46 @@ def _of_what_is_missing(failure: Failure) -> str | None:
     return None
 
 
+def _of_moved(failure: Failure) -> str | None:
+    """A store, or a proxy before it, that sends all requests on, such as those of http to https."""
+    facts = facts_of(failure.error)
+    said = said_in(failure.error)
+    away = facts.get("HTTPStatusCode") in _MOVED and not said.get("Region")
+    if not away or failure.is_aws:
+        return None
+    location = urlsplit(str(dict(facts.get("HTTPHeaders") or {}).get("location", "")))
+    there = f"{location.scheme}://{location.netloc}" if location.netloc else str(said.get("Endpoint") or "")
+    if not there or there == failure.where.rstrip("/"):
+        return None
+    return (
+        f"{failure.where} sends requests on to {there} (HTTP {facts.get('HTTPStatusCode')}); set AWS_ENDPOINT_URL to"
+        " that address, with http:// or https://; for a stack, then run `python -m stacks.register s3`"
+    )
+
+
+def _of_size(failure: Failure) -> str | None:
+    """No room for what is written, or a limit of one request's size."""
+    status = str(facts_of(failure.error).get("HTTPStatusCode"))
+    said = f"{failure.code}: {failure.detail}" if failure.detail else f"HTTP {status}"
+    if failure.code in _FULL or status == "507":
+        waited = failure.waited if may_pass(failure.error) else ""
+        return (
+            f"{failure.where} has no room left for this ({said}){waited}; remove what is not needed there, or raise the"
+            " bucket's quota, then run again"
+        )
+    if failure.code in _TOO_LARGE or status == "413":
+        return (
+            f"{failure.where} takes no request of this size ({said}); raise the limit of the store or the proxy before"
+            " it (nginx: client_max_body_size) to 16 MiB or more"
+        )
+    return None
+
+
 def _of_region(failure: Failure) -> str | None:
     if failure.code not in _ELSEWHERE:
         return None
     expected = _REGION.search(failure.detail)
-    right = expected[1] if expected else str(_said(failure.error).get("Region") or "THE_BUCKETS_REGION")
+    right = expected[1] if expected else str(said_in(failure.error).get("Region") or "THE_BUCKETS_REGION")
     return (
         f"{failure.where} has this bucket in another region ({failure.code}: {failure.detail}); set AWS_REGION={right},"
         " for a stack, then run `python -m stacks.register s3`"
@@ -201,11 +156,13 @@ def _of_addressing(failure: Failure) -> str | None:
 
 def _of_no_s3(failure: Failure) -> str | None:
     """What answers is no S3: a console, a login page, a proxy, or a server that wants the other scheme."""
-    page = _is_page(failure.error)
+    page = is_page(failure.error)
     nameless = failure.answered and (not failure.code or failure.code.isdigit()) and not may_pass(failure.error)
     if not page and not nameless:
         return None
-    got = "a page" if page else f"HTTP {failure.code or _facts(failure.error).get('HTTPStatusCode')} without S3's words"
+    got = (
+        "a page" if page else f"HTTP {failure.code or facts_of(failure.error).get('HTTPStatusCode')} without S3's words"
+    )
     name = "the network" if failure.is_aws else "AWS_ENDPOINT_URL"
     return (
         f"{failure.where} answers {failure.request or 'the request'} with {got}, so it is no S3 API or something stands"
@@ -226,7 +183,7 @@ def _of_tls(failure: Failure) -> str | None:
     if failure.name != "SSLError":
         return None
     reason = " ".join(str(failure.error).split())[:200]
-    if _UNTRUSTED.search(reason):
+    if UNTRUSTED.search(reason):
         return (
             f"{failure.where} shows a certificate that is not trusted here ({reason}); set AWS_CA_BUNDLE to a file with"
             " the certificate of who issued it"
@@ -238,7 +195,7 @@ def _of_tls(failure: Failure) -> str | None:
 
 
 def _of_bad_request(failure: Failure) -> str | None:
-    if failure.name not in _IMPOSSIBLE:
+    if failure.name not in IMPOSSIBLE:
         return None
     reason = " ".join(str(failure.error).split())[:200]
     return f"no S3 request can be made of this ({reason}); correct the address, S3_BUCKET or AWS_REGION"
@@ -247,7 +204,15 @@ def _of_bad_request(failure: Failure) -> str | None:
 def _of_busy_or_unknown(failure: Failure, away: bool) -> str:
     where, waited = failure.where, failure.waited
     if failure.code and not away:
-        return f"{where} refuses the request: {failure.code}: {failure.detail}"
+        mend = (
+            "correct S3_BUCKET" if failure.code == "InvalidBucketName" else "mend that at the store, or ask who runs it"
+        )
+        return f"{where} refuses the request: {failure.code}: {failure.detail}; {mend}"
+    if failure.code in BUSY:
+        return f"{where} answers {failure.code}{waited}: it has too much to do; run again later"
+    if failure.code in _GATEWAY:
+        what = "the proxy before the store does not reach it; start the store, then run again"
+        return f"{where} answers {failure.code}{waited}: {what}"
     if failure.code:
         return f"{where} answers {failure.code}{waited}; see the server's log (is its disk full?)"
     if failure.is_aws:
@@ -262,6 +227,6 @@ def _of_busy_or_unknown(failure: Failure, away: bool) -> str:
 
 
 _EXPLAINED: tuple[Callable[[Failure], str | None], ...] = (
-    _of_checksums, _of_credentials, _of_clock, _of_what_is_missing, _of_region, _of_addressing, _of_lacking, _of_no_s3,
-    _of_tls, _of_bad_request,
+    _of_checksums, _of_credentials, _of_clock, _of_what_is_missing, _of_moved, _of_region, _of_addressing, _of_size,
+    _of_lacking, _of_no_s3, _of_tls, _of_bad_request,
 )  # fmt: skip

@@ -54,7 +54,8 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
     found = [one for one in whole if name in {"latest", one.name, str(one.number), one.stage}]
     if not found:
         shown = ", ".join(f"{one.name} ({one.stage})" if one.stage else one.name for one in known[:10])
-        raise ConfigError(f"{model}: no version {name}; known: {shown}")
+        put = ", or put one there with `python run.py --pipeline promotion`" if name == "production" else ""
+        raise ConfigError(f"{model}: no version {name}; known: {shown}; name one of them{put}")
     return found[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sqlite3
 import subprocess
@@ -127,6 +128,34 @@ def test_a_store_that_stays_locked_is_one_line(
     assert line.startswith("error: ZenML's store ")
     assert line.endswith("is locked by another process; end what uses it (a database browser, a stopped run), and type"
                          " the same command again")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        (OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error")), "ZenML's store "),
+        (OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full")), "ZenML's store "),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/data.json"),
+            "/x/data.json: nothing can be written there",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "a disk of this machine: nothing can be written there"),
+    ],
+)
+def test_a_full_disk_under_what_zenml_writes_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, place: str
+) -> None:
+    import run
+
+    def full(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(run, "_run", full)
+    assert run.main(["--pipeline", "data"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {place}")
+    assert line.endswith("; free some space on its disk, or give this user the right to write, and type the same"
+                         " command again")  # fmt: skip
 
 
 @pytest.mark.slow

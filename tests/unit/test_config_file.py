@@ -66,9 +66,20 @@ def test_a_typed_path_starts_from_the_folder_it_was_typed_in() -> None:
     assert parse_override("evaluation.questions=~/q.csv")[1] == Path.home() / "q.csv"
 
 
+def test_a_typed_model_folder_starts_from_the_folder_it_was_typed_in_too(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for key in ("bi_encoder.base", "cross_encoder.base"):
+        assert parse_override(f"{key}=../plain", Path("/a/b"))[1] == "/a/plain"
+        assert parse_override(f"{key}=mine", tmp_path)[1] == str(tmp_path / "mine")
+        assert parse_override(f"{key}=~/m")[1] == str(Path.home() / "m")
+        for name in ("BAAI/bge-m3", "bundled:multilingual-e5-small", "bi-encoder", "/x/m", ""):
+            assert parse_override(f"{key}={name}", tmp_path)[1] == name
+
+
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
+        ("data.laws=null", "data.laws: got None"),
         ("seed", "no '='"),
         ("sead=1", "unknown key sead; did you mean seed?"),
         ("bi_encoder.trainig.epochs=1", "did you mean bi_encoder.training.epochs?"),

@@ -64,6 +64,7 @@ def test_a_run_that_trec_cannot_hold_costs_neither_the_report_nor_the_other_runs
     [
         ("cid,text\n1,a\n", "qid,question,cid\nq,b,[2]\n", r"questions\.csv: row 2 \(qid q\): gold cid 2 is not in"),
         ("cid,text\n1,a\n1,b\n", "qid,question,cid\nq,b,[1]\n", r"corpus\.csv: row 3 repeats cid 1"),
+        ("cid,text\n1,---\n", "qid,question,cid\nq,b,[1]\n", r"corpus\.csv: no letter or digit in the texts of 1 art"),
         ("cid,text\n1,&nbsp;\n", "qid,question,cid\nq,b,[1]\n", r"corpus\.csv: cid 1 has an empty text after"),
         (
             "cid,text\n1,a\n",

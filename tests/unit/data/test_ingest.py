@@ -109,5 +109,5 @@ def test_a_gold_that_is_not_in_the_corpus_names_file_and_row(files):
 
 
 def test_test_questions_with_the_ids_of_training_ones_are_refused(files):
-    with pytest.raises(ValidationError, match=r"questions\.csv: qid a is also in .*questions\.csv \(2 such\)"):
+    with pytest.raises(ValidationError, match=r"s\.csv: qid a is also in .*questions\.csv \(2 such\); name a file"):
         ingest(csv_config(files, test_questions=files / "questions.csv"), 42)

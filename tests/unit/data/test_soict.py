@@ -93,6 +93,14 @@ def test_what_is_not_a_list_of_ids_is_refused(cell):
         ("[1.0, 2.0]", "of decimal numbers, as pandas makes of a column with gaps; write them without .0"),
         ("[1. 2.]", "of decimal numbers"),
         ("[Luật số 1]", "ids that are no whole numbers stand in quotes"),
+        ("", "but no answer, so name an article or remove the row"),
+        ("nan", "but no answer, so name an article"),
+        ("[None]", "but no answer, so name an article"),
+        ("[<NA>]", "but no answer, so name an article"),
+        ("[[37, 40]]", "but a list inside a list; write one list"),
+        ("37;40", "commas part its ids"),
+        ('["a"|"b"]', "commas part its ids"),
+        ("[“a”, “b”]", "its quotation marks are those of a text; write straight ones"),
     ],
 )
 def test_a_list_printed_in_a_way_that_loses_ids_says_how_to_write_it(cell, reason):
@@ -113,7 +121,15 @@ def test_a_list_printed_in_a_way_that_loses_ids_says_how_to_write_it(cell, reaso
         (b'{"cid": 1, "text": "a"}\n', "is JSON; write it as CSV"),
         (b"\n<!DOCTYPE html><html>sign in</html>", "is a web page or XML; download the file itself"),
         (b"version https://git-lfs.github.com/spec/v1\n", r"is only a pointer of Git LFS; .* `git lfs pull`"),
+        (b'{"cid": 1, "text": "a"}\n', r"with pandas.read_json\(FILE, lines=True\)"),
+        (b'[\n{"cid": 1, "text": "a"}]\n', r"with pandas.read_json\(FILE\)"),
         (gzip.compress(b"PK\x03\x04..xl/"), "is a workbook"),
+        (gzip.compress(gzip.compress(b"cid,text\n1,a\n")), "is compressed with gzip twice; unpack it once"),
+        (b"PK\x03\x04..[Content_Types].xml..word/", "is a text document; save its table as CSV"),
+        (b"PK\x05\x06" + bytes(18), "is an empty zip archive"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "is no text; give a CSV file"),
+        (b"\x80\x04\x95" + bytes(100), "is no text; give a CSV file"),
+        (b"SQLite format 3\x00" + bytes(100), "is an SQLite database; export its table"),
         (b"cid;text\n1;a, b\n", "its columns are parted by semicolons; save it with commas"),
         (b"cid\ttext\n1\ta\n", "its columns are parted by tabs; save it with commas"),
         (
@@ -274,6 +290,11 @@ def test_ids_with_spaces_and_signs_are_taken_as_they_are(write):
     corpus = read_corpus(write("cid,text\n" + "".join(f"{one},x\n" for one in ids)), "error")
 
     assert [article.cid for article in corpus] == ids
+
+
+def test_a_gold_that_is_not_known_says_what_the_reader_can_do(write):
+    with pytest.raises(ValidationError, match="gold cid 9 is not in the corpus; name the file"):
+        read_questions(write("qid,question,cid\nq,a,[9]\n"), "error", {"1"}, "name the file")
 
 
 def test_a_gold_written_in_another_way_than_in_the_corpus_is_told_with_both(write):

@@ -185,6 +185,11 @@ def asked(count: int, cid: str = "", **changes) -> list[Query]:
             r"\); .* data\.seen_golds: true",
         ),
         (
+            [replace(query, text="như nhau") for query in asked(40)],
+            CONFIG,
+            r"none of 40 questions is left to test with .* 1 different texts, and equal ones stay together\); ask",
+        ),
+        (
             [*asked(9), *[replace(query, qid=f"t{query.qid}", split="test") for query in asked(9)]],
             CONFIG,
             r"none of 18 questions is left to train on .* share a text or an article with data\.test_questions",

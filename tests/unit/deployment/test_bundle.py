@@ -147,6 +147,22 @@ def test_a_folder_that_is_no_bundle_is_not_written_over(retriever_folder, tmp_pa
     assert (tmp_path / "mine/letter.txt").read_text() == "dear"
 
 
+def test_a_bundle_is_not_written_into_the_retriever_it_is_made_of(retriever_folder):
+    with pytest.raises(ArtifactError, match=r"lies inside .*; choose a place outside it"):
+        make_bundle(retriever_folder, retriever_folder / "bundle")
+    assert not (retriever_folder / "bundle").exists()
+
+
+@pytest.mark.parametrize("target", ["s3:/law/bundle", "S3://law/bundle", "https://s3.vn/law", "file:///bundle"])
+def test_what_is_nearly_an_address_makes_no_folder(retriever_folder, tmp_path, monkeypatch, capsys, target):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--model", str(retriever_folder), "--to", target]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {target}: not an S3 address; it looks like s3://bucket/folder; correct --to\n"
+    )
+    assert not list(tmp_path.glob("*:"))
+
+
 def test_a_damaged_retriever_is_not_bundled(retriever_folder, tmp_path):
     source = Path(shutil.copytree(retriever_folder, tmp_path / "source"))
     (source / "titles.npy").write_bytes(b"")

@@ -13,7 +13,7 @@ import pytest
 from deployment.bundle import open_bundle
 from deployment.bundle_source import local_folder
 from deployment.bundling import make_bundle, resolve_model
-from deployment.folder_kinds import COMMAND
+from deployment.folder_kinds import COMMAND, no_folder
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, write_manifest
 
@@ -47,9 +47,41 @@ def test_a_model_of_another_library_is_called_what_it_is_with_the_way_to_a_bundl
     assert (f"--set bi_encoder.base={tmp_path}" in line) == ("adapter" not in kind)
 
 
+def test_a_reranker_of_transformers_is_a_base_of_the_cross_encoder_and_paths_are_quoted(tmp_path):
+    folder = tmp_path / "my models"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["XLMRobertaForSequenceClassification"]}')
+    assert f"training --set 'cross_encoder.base={folder}'`" in told(folder)
+
+
+@pytest.mark.parametrize("name", ["production", "latest", "12"])
+def test_a_retrievers_name_is_the_model_of_a_bundle_and_no_folder(name):
+    assert no_folder(Path(name)).endswith(f"`{COMMAND} --model {name} --to DIR` makes a bundle, then name DIR")
+
+
+def test_a_name_of_the_hub_is_the_base_of_a_training():
+    assert "--set bi_encoder.base=BAAI/bge-m3` trains a retriever from it" in no_folder(Path("BAAI/bge-m3"))
+
+
+def test_a_retriever_that_was_copied_in_part_says_what_it_lacks(tmp_path):
+    (tmp_path / "bi-encoder").mkdir()
+    (tmp_path / "settings.json").write_text("{}")
+    assert "a part of a retriever, it lacks corpus; copy it whole" in told(tmp_path)
+
+
+@pytest.mark.parametrize("inner", [".", "models--a--b-c", "models--a--b-c/snapshots"])
+def test_the_hubs_cache_names_the_model_in_it(tmp_path, inner):
+    (tmp_path / "models--a--b-c/snapshots/1").mkdir(parents=True)
+    assert "the hub's cache of a/b-c, neither" in told(tmp_path / inner)
+    assert "--set bi_encoder.base=a/b-c` trains" in told(tmp_path / inner)
+
+
 def test_a_kept_retriever_names_the_command_that_makes_a_bundle_of_it(bundle, tmp_path):
     kept = Path(shutil.copytree(bundle.folder.parent / "retriever", tmp_path / "legal-retriever/1"))
     assert f"a retriever, not yet a bundle; `{COMMAND} --model {kept} --to DIR` makes one" in told(kept)
+    assert f"a part of the retriever {kept}; `{COMMAND} --model {kept} --to DIR` makes a bundle" in told(
+        kept / "corpus"
+    )
     assert f"a folder of retrievers (1); `{COMMAND} --model {kept} --to DIR`" in told(kept.parent)
 
 

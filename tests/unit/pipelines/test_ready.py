@@ -38,8 +38,10 @@ def test_a_report_that_cannot_be_copied_says_where_to(tmp_path):
 def test_a_place_for_results_that_no_key_names_is_told_before_the_pipeline(tmp_path):
     place_ready(tmp_path / "models" / "legal-retriever")
     (tmp_path / "taken").write_text("x", encoding="utf-8")
-    with pytest.raises(ConfigError, match=rf"^{tmp_path}/taken/models: nothing can be written there .*right to write"):
+    with pytest.raises(ConfigError, match=rf"^{tmp_path}/taken/models: nothing can be written there .*taken is a file"):
         place_ready(tmp_path / "taken" / "models")
+    with pytest.raises(ConfigError, match=r"^/proc/none: nothing can be written there .*right to write there, or make"):
+        place_ready(Path("/proc/none"))
 
 
 def test_a_full_disk_is_told_before_the_pipeline(tmp_path, monkeypatch):

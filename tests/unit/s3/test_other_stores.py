@@ -84,6 +84,53 @@ def test_every_way_of_refusing_checksums_is_known(monkeypatch, status, code, mes
         put_bytes(store.client(), b"x", "s3://law/x")
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(501, "NotImplemented"), (411, "MissingContentLength"), (400, "BadDigest"), (400, "IncompleteBody")],
+)
+def test_a_write_refused_without_naming_checksums_names_the_variable_where_they_are_sent(monkeypatch, status, code):
+    words = "A header you provided implies functionality that is not implemented."
+    monkeypatch.setenv(REQUEST_CHECKSUMS, "when_supported")
+    with (
+        strange_store(lambda _: refusal(status, code, words)) as store,
+        pytest.raises(StorageError, match=f"{REQUEST_CHECKSUMS}=when_required"),
+    ):
+        put_bytes(store.client(), b"x", "s3://law/x")
+    monkeypatch.delenv(REQUEST_CHECKSUMS)
+    with strange_store(lambda _: refusal(status, code, words)) as store, pytest.raises(StorageError) as caught:
+        put_bytes(store.client(), b"x", "s3://law/x")
+    assert REQUEST_CHECKSUMS not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Answer(301, "", "text/html"), r"another region .*set AWS_REGION"),
+        (Answer(307, "<html></html>", "text/html"), r"answers PutObject with HTTP 307 without S3's words"),
+        (
+            Answer(
+                301,
+                "<Error><Code>PermanentRedirect</Code><Message>m</Message><Endpoint>s3.hn.vn</Endpoint></Error>",
+                "application/xml",
+            ),
+            r"sends requests on to s3\.hn\.vn \(HTTP 301\); set AWS_ENDPOINT_URL",
+        ),
+        (Answer(413, "<html></html>", "text/html"), r"no request of this size \(HTTP 413\).*client_max_body_size"),
+        (refusal(400, "EntityTooLarge", "no"), r"no request of this size \(EntityTooLarge: no\)"),
+        (refusal(403, "QuotaExceeded", "full"), r"no room left for this \(QuotaExceeded: full\); remove what"),
+        (refusal(400, "InvalidBucketName", "no"), r"correct S3_BUCKET"),
+        (refusal(403, "AccountProblem", "no"), r"AccountProblem: no; mend that at the store"),
+        (Answer(502, "<html></html>", "text/html"), r"the proxy before the store does not reach it; start the store"),
+        (refusal(503, "SlowDown", "no"), r"answers SlowDown after 0.1 s of retries: it has too much to do; run again"),
+        (refusal(507, "XMinioStorageFull", "no"), r"no room left for this .* after 0.1 s of retries; remove what"),
+    ],
+)  # fmt: skip
+def test_every_answer_to_a_write_is_said_with_what_mends_it(answer, message):
+    with strange_store(lambda _: answer) as store, pytest.raises(StorageError, match=message) as caught:
+        put_bytes(store.client(0.1), b"x", "s3://law/x")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_store_that_refuses_them_although_none_is_sent_is_to_be_updated():
     with (
         strange_store(lambda _: refusal(400, "XAmzContentSHA256Mismatch", "no")) as store,
@@ -213,6 +260,15 @@ def test_what_a_store_answers_is_said_with_the_step_that_mends_it(answer, messag
         sizes_below(store.client(600), "s3://law/f")  # a long patience is not used up
     assert "\n" not in str(caught.value)
     assert not caught.value.away
+
+
+def test_a_page_that_is_well_formed_is_no_empty_list():
+    page = Answer(200, "<html><body>Sign in</body></html>", "text/html; charset=utf-8")
+    with (
+        strange_store(lambda _: page) as store,
+        pytest.raises(StorageError, match="s3://law/f: a web page came in the place of a list; check AWS_ENDPOINT_URL"),
+    ):
+        sizes_below(store.client(), "s3://law/f")
 
 
 def test_a_page_in_the_place_of_an_object_is_no_manifest(tmp_path):
