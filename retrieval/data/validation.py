@@ -186,12 +186,17 @@ def _percentiles(values: Sequence[int]) -> dict[int, int]:
 
 
 def _with_warnings(report: ValidationReport, long_cids: Sequence[str]) -> ValidationReport:
+    splits = report.queries_by_split
     candidates = (
         (report.repeated_articles, f"{report.repeated_articles} articles repeat the text of another"),
         (report.repeated_queries, f"{report.repeated_queries} questions repeat the text of another"),
         (
             long_cids,
             f"{len(long_cids)} articles are above {_LONG_SYLLABLES} syllables, first {', '.join(long_cids[:3])}",
+        ),
+        (
+            any(splits) and not splits.get("validation"),
+            "no question is in validation, so weights and epochs stay as configured; raise data.validation_share",
         ),
     )
     return replace(report, warnings=tuple(sentence for found, sentence in candidates if found))

@@ -33,7 +33,19 @@ def test_repeated_texts_are_warnings_and_only_within_a_source():
     report = validate_dataset(GOOD, "luật.csv")
 
     assert (report.repeated_articles, report.repeated_queries) == (1, 1)
-    assert report.warnings == ("1 articles repeat the text of another", "1 questions repeat the text of another")
+    assert report.warnings == (
+        "1 articles repeat the text of another",
+        "1 questions repeat the text of another",
+        "no question is in validation, so weights and epochs stay as configured; raise data.validation_share",
+    )
+
+
+def test_questions_in_validation_or_not_split_yet_need_no_warning_about_it():
+    judged = replace(GOOD, queries=(*QUERIES, Query("q4", "hỏi nữa", ("1",), split="validation")))
+    loose = replace(GOOD, queries=tuple(replace(query, split="") for query in QUERIES))
+
+    for dataset in (judged, loose):
+        assert not [one for one in validate_dataset(dataset, "luật.csv").warnings if "validation" in one]
 
 
 def test_an_article_of_100_000_characters_is_a_warning():
