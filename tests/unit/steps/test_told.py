@@ -33,7 +33,7 @@ RUN = Run("bm25", ("q0", "q1"), CORPUS.cids, np.zeros((2, 1), np.int32), np.ones
         (JudgedRuns(QUERIES, (RUN,)), "2 queries in 1 runs"),
         (TrainingReport((), (0.5,), 1, 0.75, 1200, 3.0), "1,200 training steps, validation MRR@10 0.7500"),
         (TrainingReport((), (0.5,), 1, float("nan"), 4, 3.0), "4 training steps"),
-        (validate_dataset(DATASET, "here"), "2 judgements checked, 0 warnings"),
+        (validate_dataset(DATASET, "here"), "2 judgements checked, 1 warnings"),
         (Decision("legal-retriever", False, ("too slow",)), "verdict refused"),
         ({"legal-retriever": "3", "staged": "no"}, "legal-retriever 3, staged no"),
         ("3", "3"),
