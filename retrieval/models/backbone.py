@@ -99,7 +99,7 @@ def read_config(folder: Path) -> BackboneConfig:
         values = json.loads(path.read_text(encoding="utf-8"))
         kind = values.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
+        raise ModelError(f"{path}: cannot be read ({error}); give the one saved with the weights") from error
     if not isinstance(kind, str) or kind not in _FAMILIES:
         raise ModelError(
             f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give a model of these, such as a"
@@ -112,7 +112,7 @@ def read_config(folder: Path) -> BackboneConfig:
         given = {name: _number(values[name], name, kind) for name, kind in known.items() if name in values}
         config = BackboneConfig(**given, others={name: values[name] for name in values if name not in known})
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); save or download the model again") from error
+        raise ModelError(f"{path}: cannot be read ({error}); give the one saved with the weights") from error
     _refuse_what_differs(config, path)
     return config
 
@@ -135,7 +135,7 @@ def _refuse_what_differs(config: BackboneConfig, path: Path) -> None:
         raise ModelError(
             f"{path}: hidden_size {config.hidden_size} for {config.num_attention_heads} heads, and"
             f" {config.max_position_embeddings} positions of which rows begin at number {config.first_position}, do not"
-            " fit; save or download the model again"
+            " fit; give the config.json that was saved with the weights"
         )
     if config.others.get("is_decoder"):
         raise ModelError(f"{path}: a decoder (is_decoder is true); give an encoder")

@@ -64,7 +64,7 @@ def build_phobert_tokenizer(
     core.add_tokens([tokenizers.AddedToken(token.content, **_flags(token)) for token in own])
     if core.token_to_id(_MASK) != mask_id:
         raise ModelError(
-            f"{folder}/vocab.txt: {_MASK} got id {core.token_to_id(_MASK)}, not {mask_id}; download it again"
+            f"{folder}/vocab.txt: {_MASK} got id {core.token_to_id(_MASK)}, not {mask_id}; give PhoBERT's own vocab.txt"
         )
     return {"core": core, "pad_id": _SPECIALS["<pad>"], "vocabulary": known, "unknown_id": _SPECIALS[_UNKNOWN]}
 
@@ -113,7 +113,7 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
         if not line.strip():
             continue
         if not space:
-            raise ModelError(f"{path}: line {number} is {line[:40]!r}, not '<token> <count>'; download the file again")
+            raise ModelError(f"{path}: line {number} is {line[:40]!r}, not '<token> <count>'; give PhoBERT's vocab.txt")
         vocabulary[token] = len(vocabulary)
     return vocabulary
 
@@ -125,6 +125,8 @@ def _read_merges(path: Path) -> list[tuple[str, str]]:
             continue
         parts = line.split()
         if len(parts) != 3:
-            raise ModelError(f"{path}: line {number} is {line[:40]!r}, not '<left> <right> <count>'; download it again")
+            raise ModelError(
+                f"{path}: line {number} is {line[:40]!r}, not '<left> <right> <count>'; give PhoBERT's bpe.codes"
+            )
         merges[parts[0], parts[1]] = None
     return list(merges)

@@ -135,7 +135,9 @@ def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Ba
     try:
         missing, unexpected = backbone.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
-        raise ModelError(f"{folder}: weights do not fit config.json ({error}); download the model again") from error
+        raise ModelError(
+            f"{folder}: weights do not fit config.json ({error}); give the config.json that was saved with them"
+        ) from error
     if (missing or unexpected) and config.others.get("auto_map"):
         raise ModelError(
             f"{folder}: a model of code of its own (auto_map in config.json), which is not run here; give a plain BERT,"
@@ -145,7 +147,7 @@ def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Ba
         example = (missing or unexpected)[0]
         raise ModelError(
             f"{folder}: {len(missing)} tensors missing and {len(unexpected)} unknown, such as {example!r};"
-            " the weights do not fit config.json, so save or download the model again"
+            " the weights do not fit config.json, so give the config.json that was saved with them"
         )
     return backbone.requires_grad_(True).eval()
 

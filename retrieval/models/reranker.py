@@ -246,7 +246,7 @@ def _read_head(found: Pretrained, name: str) -> Head:
     if found.settings.head == "dense" and "dense.weight" not in found.head:
         raise ModelError(
             f"{name}: its head lacks the layer before its last (pooler.dense or classifier.dense), without which it"
-            " gives no scores; copy or download the whole model again"
+            " gives no scores; give the whole checkpoint, saved as a sequence classifier"
         )
     if labels != 1:
         raise ModelError(f"{name}: its head gives {labels} labels; a reranker needs a head with one")
@@ -256,5 +256,7 @@ def _read_head(found: Pretrained, name: str) -> Head:
     try:
         head.load_state_dict(found.head)
     except RuntimeError as error:
-        raise ModelError(f"{name}: its head does not fit ({error}); download or save the model again") from error
+        raise ModelError(
+            f"{name}: its head does not fit its encoder ({error}); give the two as saved together"
+        ) from error
     return head

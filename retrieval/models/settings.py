@@ -83,13 +83,17 @@ def load_settings(folder: Path) -> ModelSettings:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read as JSON ({error}); give a folder saved by this library") from error
     if not isinstance(values, dict):
-        raise ModelError(f"{path}: holds {type(values).__name__}, not an object; save or download the model again")
+        raise ModelError(
+            f"{path}: holds {type(values).__name__}, not an object; copy the folder from where it was saved"
+        )
     types = {field.name: type(field.default) for field in fields(ModelSettings)}
     for name, value in values.items():
         if name not in types:
             raise ModelError(f"{path}: unknown key {name!r}; it was saved by a newer version, so upgrade this library")
         if type(value) is not types[name]:
-            raise ModelError(f"{path}: {name} is {value!r}, not a {types[name].__name__}; save the model again")
+            raise ModelError(
+                f"{path}: {name} is {value!r}, not a {types[name].__name__}; copy the folder from where it was saved"
+            )
         if value not in _CHOICES.get(name, (value,)):
             raise ModelError(f"{path}: {name} is {value!r}; it must be one of {', '.join(map(repr, _CHOICES[name]))}")
     return ModelSettings(**values)

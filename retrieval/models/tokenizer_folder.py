@@ -45,7 +45,7 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
         raise ModelError(str(error)) from error
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(
-            f"{folder}: its tokenizer cannot be read ({error}); save or download the model again"
+            f"{folder}: its tokenizer cannot be read ({error}); give the tokenizer files saved with the model"
         ) from error
 
 

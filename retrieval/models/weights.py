@@ -84,11 +84,11 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, AttributeError) as error:
-        raise ModelError(f"{index}: not an index of shards ({error}); download the model again") from error
+        raise ModelError(f"{index}: not an index of shards ({error}); give the one saved with the shards") from error
     state: dict[str, Tensor] = {}
     for name in names:
         if Path(name).name != name:
-            raise ModelError(f"{index}: names the shard {name!r} outside its folder; download the model again")
+            raise ModelError(f"{index}: names the shard {name!r} outside its folder; put the shards beside it")
         path = index.parent / name
         if not path.is_file():
             raise ModelError(f"{path}: missing, though {index.name} lists it; copy or download the rest of the model")

@@ -200,6 +200,8 @@ def test_queries_and_documents_may_have_lengths_of_their_own(tmp_path):
         ({"model_kwargs": {"rotary": True}}, "rotary"),
         ({"some_new_switch": 3}, "some_new_switch"),
         ({"max_seq_length": "many"}, "many"),
+        ({"query_length": "many"}, "many"),
+        ({"document_length": -1}, "-1"),
     ],
 )
 def test_settings_of_the_transformer_that_are_not_done_are_refused_by_name(tmp_path, values, named):

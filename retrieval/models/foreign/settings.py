@@ -66,7 +66,7 @@ def read_foreign_settings(
         raise ModelError(f"{folder}: modules.json has no Pooling, so it gives no vectors; give a whole model")
     _refuse_other_tasks(values, path, cross)
     limit = min(_longest(values, path, max_length), config.max_tokens)
-    lengths = [min(limit, int(values.get(name) or limit)) for name in ("query_length", "document_length")]
+    lengths = [min(limit, _tokens(values.get(key) or limit, path)) for key in ("query_length", "document_length")]
     _refuse_shorter_vectors(top, folder / MODEL_FILE, config.hidden_size)
     query_prefix, passage_prefix = prefixes_of(top, folder / MODEL_FILE, name)
     if cross and (top.get("default_prompt_name") or any(section(top, "prompts", folder / MODEL_FILE).values())):
@@ -149,10 +149,13 @@ def _longest(values: Mapping[str, Any], path: Path, max_length: int | None) -> i
         values.get("max_seq_length"),
         max_length,
     )
-    found = next((place for place in places if place is not None), _UNLIMITED)
-    if not isinstance(found, (int, float)) or isinstance(found, bool) or found < 1:
-        raise ModelError(f"{path}: the longest input is {found!r}, not a number of tokens; mend the file")
-    return int(min(found, _UNLIMITED))
+    return _tokens(next((place for place in places if place is not None), _UNLIMITED), path)
+
+
+def _tokens(value: object, path: Path) -> int:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 1:
+        raise ModelError(f"{path}: the longest input is {value!r}, not a number of tokens; mend the file")
+    return int(min(value, _UNLIMITED))
 
 
 def _compares_by_cosine(top: Mapping[str, Any], path: Path) -> bool:
