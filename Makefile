@@ -60,7 +60,7 @@ dashboard: $(VENV)/.train ## Show runs in the ZenML dashboard and the MLflow UI,
 	@$(RUN) -m stacks.dashboard
 
 airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airflow) run the exported training pipeline
-	$(RUN) -m stacks.airflow_check
+	$(RUN) -m stacks.airflow.check
 
 test: $(VENV)/.test $(CLIENTS)/.ready browser lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE)

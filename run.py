@@ -117,7 +117,7 @@ def _run(arguments: argparse.Namespace) -> int:
         outcome = later.outcome
     print("\n".join(["", *outcome.lines]))
     if outcome.following:
-        from pipelines.following import Typed, command_of
+        from pipelines.next_command import Typed, command_of
 
         typed = Typed(here, ROOT, str(arguments.config or ""), arguments.stack or "", tuple(arguments.set))
         commands = [command_of(one, typed) for one in outcome.following]

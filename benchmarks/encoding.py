@@ -25,8 +25,8 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
 from retrieval.config import BiEncoderConfig
-from retrieval.data.bundled import load_bundled
-from retrieval.models.encoder import BiEncoder, bi_encoder_from
+from retrieval.data.sources.bundled_codes import load_bundled
+from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16
 
 BATCH_SIZES = (4, 8, 16, 32, 64)

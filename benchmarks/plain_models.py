@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from retrieval.data.bundled import load_bundled
-from retrieval.models.pretrained import load
+from retrieval.data.sources.bundled_codes import load_bundled
+from retrieval.models.io.pretrained import load
 
 QUESTION = "Người lao động được nghỉ phép năm bao nhiêu ngày?"
 

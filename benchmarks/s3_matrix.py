@@ -40,7 +40,7 @@ def main() -> None:
 @contextmanager
 def _served() -> Iterator[tuple[S3, object]]:
     """A server of its own in a temporary folder, on the disk of the system's temporary files."""
-    from tests.s3_server import new_server, remove
+    from tests.helpers.s3_server import new_server, remove
 
     with tempfile.TemporaryDirectory() as folder:
         server = new_server(Path(folder) / "server")

@@ -7,7 +7,7 @@ hits both. The budget for reranking is 30 s here, so that nothing falls back, an
 share is given one. The first stage without any server, on the same questions in the same run, stands beside them.
 Without --bundle the newest trained retriever is served.
 
-Reranking takes several times as long where the law was not read beforehand (python -m deployment.law_states): the
+Reranking takes several times as long where the law was not read beforehand (python -m deployment.engine.precomputed_states): the
 second line says which case was measured, `passage_states` in the last line too, which is JSON. RETRIEVER_STATES=DIR
 with an empty folder measures the slow case on a machine that has the fast one.
 """
@@ -28,11 +28,11 @@ from pathlib import Path
 
 import httpx
 
-from deployment.bundle import Bundle, open_bundle
-from deployment.local_bundles import bundle_of, trained_folder
-from deployment.serve import Ports, serving
-from deployment.serve_settings import read_serve_settings
-from retrieval.data.soict import read_questions
+from deployment.bundle.format import Bundle, open_bundle
+from deployment.bundle.local import bundle_of, trained_folder
+from deployment.serve.command import Ports, serving
+from deployment.serve.settings import read_serve_settings
+from retrieval.data.sources.soict import read_questions
 from retrieval.folders import write_folder
 from retrieval.runtime import choose_runtime
 from retrieval.search.settings import write_settings

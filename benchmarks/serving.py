@@ -27,9 +27,9 @@ import numpy as np
 import torch
 
 from benchmarks.plain_models import QUESTION, law_texts, write_plain_reranker
-from deployment.bundle import open_bundle
-from deployment.local_servers import LocalServer, free_port, running
-from retrieval.models.reranker import load_cross_encoder
+from deployment.bundle.format import open_bundle
+from retrieval.models.cross_encoder import load_cross_encoder
+from retrieval.processes.servers import LocalServer, free_port, running
 from retrieval.runtime import Runtime, choose_runtime
 
 MIN_COSINE = 0.999

@@ -21,7 +21,7 @@ import httpx
 
 from benchmarks.plain_models import QUESTION, law_texts
 from benchmarks.serving import memory_mib, ours
-from deployment.local_servers import LocalServer
+from retrieval.processes.servers import LocalServer
 
 _MOST_GROWTH = 1.03
 """Memory at the end over memory at half time, by when caches are full and the weights that are asked for are mapped."""

@@ -68,7 +68,7 @@ def _stacks(folder: Path) -> Iterator[dict[str, Callable[[], Seconds]]]:
 
     from stacks.declarations import read_stack
     from stacks.registration import register_stack
-    from tests.s3_server import new_server, remove
+    from tests.helpers.s3_server import new_server, remove
 
     server = new_server(folder / "server")
     try:
@@ -103,7 +103,7 @@ def _bare() -> Seconds:
             taken[step.name] = time.perf_counter() - began
         return result
 
-    with mock.patch.object(BaseStep, "__call__", call), mock.patch("steps.tracking.run_id", lambda: "bare"):
+    with mock.patch.object(BaseStep, "__call__", call), mock.patch("tracking.run_id", lambda: "bare"):
         training_pipeline.entrypoint(_config(), "")
     return taken
 

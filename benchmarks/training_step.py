@@ -23,9 +23,9 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from torch import Tensor, nn
 
 from retrieval.config import BiEncoderConfig, DataConfig, TrainingConfig
-from retrieval.data.bundled import load_bundled
 from retrieval.data.passages import cut_passages
-from retrieval.models.encoder import BiEncoder, bi_encoder_from
+from retrieval.data.sources.bundled_codes import load_bundled
+from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16
 from retrieval.telemetry import telemetry_off
 from retrieval.training.batches import RankingBatch, RankingPlan

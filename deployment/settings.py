@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployment.bundle_source import CACHE
+from deployment.bundle.fetch import CACHE
 from retrieval.errors import ConfigError
 
 PREFIX = "RETRIEVER_"

@@ -13,10 +13,10 @@ from zenml.metadata.metadata_types import MetadataType
 
 from materializers.folder import FolderMaterializer
 from materializers.page import histogram, page, table
-from retrieval.assessment import JudgedRuns
+from retrieval.experiments.assessment import JudgedRuns
 from retrieval.folders import verify_folder, write_folder
 from retrieval.records import Query, Run
-from retrieval.search.hard_negatives import HardNegatives
+from retrieval.training.hard_negatives import HardNegatives
 
 _CUTOFFS = (1, 10, 100)
 

@@ -13,9 +13,9 @@ from zenml.enums import ArtifactType
 from zenml.metadata.metadata_types import MetadataType
 
 from materializers.folder import FolderMaterializer, manifest_hash
-from retrieval.models.encoder import BiEncoder, load_bi_encoder
-from retrieval.models.reranker import CrossEncoder, load_cross_encoder
-from retrieval.models.settings import SETTINGS_FILE
+from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
+from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
+from retrieval.models.io.model_settings import SETTINGS_FILE
 from retrieval.runtime import choose_runtime
 from retrieval.search.retriever import Retriever, load_retriever
 

@@ -9,9 +9,9 @@ from zenml.enums import ExecutionMode
 
 import materializers.dataset
 import materializers.reports  # noqa: F401 - registers them
-from pipelines.following import Following
 from pipelines.inputs import base_inputs, data_inputs, ingest_section, split_section
 from pipelines.launch import launched
+from pipelines.next_command import Following
 from pipelines.results import Outcome, load_output
 from retrieval.config import Config
 from steps.data.ingest_articles import ingest_articles

@@ -11,19 +11,19 @@ import materializers.models
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
 from pipelines.launch import launched
-from pipelines.ready import folder_ready
+from pipelines.preflight import folder_ready
 from pipelines.results import Outcome, export_report, load_output
-from pipelines.tracked import tracked, tracking_ready, untold
-from retrieval.assessment import JudgedRuns
+from pipelines.with_tracking import tracked, tracking_ready, untold
+from registry.versions import artifact_of, find_version
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.evaluation.reports import Report
 from retrieval.evaluation.summary import measured_cutoffs, summary_table
+from retrieval.experiments.assessment import JudgedRuns
+from retrieval.experiments.scoring import check_files
 from retrieval.fingerprints import files_fingerprint
-from retrieval.scoring import check_files
 from steps.evaluation.index_corpus import index_corpus
 from steps.evaluation.score_questions import score_questions
-from steps.promotion.versions import artifact_of, find_version
 
 
 @pipeline(name="evaluation", execution_mode=ExecutionMode.FAIL_FAST)

@@ -7,23 +7,23 @@ from zenml.enums import ExecutionMode, ModelStages
 
 import materializers.findings
 import materializers.reports  # noqa: F401 - registers them
-from pipelines.announced import announced, announcing, failures_announced
-from pipelines.following import Following
 from pipelines.inputs import without
 from pipelines.launch import require_foreground
+from pipelines.next_command import Following
 from pipelines.results import Outcome, finished, load_output
+from pipelines.with_alerts import announced, announcing, failures_announced
+from registry.announcements import announce_promotion, announce_rollback
+from registry.ledger import next_number
+from registry.mlflow_mirror import resolve
+from registry.reconcile import before_it, production_name, settle
+from registry.version_report import story
+from registry.versions import RETRIEVER, find_version, in_stage, link_to_version, versions
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.records import Decision
-from steps.announce import announce_promotion, announce_rollback
 from steps.promotion.judge_promotion import judge_promotion
-from steps.promotion.ledger import next_number
-from steps.promotion.mirror import resolve
 from steps.promotion.move_production import promote_version, roll_back
-from steps.promotion.settling import before_it, production_name, settle
-from steps.promotion.story import story
-from steps.promotion.versions import RETRIEVER, find_version, in_stage, link_to_version, versions
-from steps.tracking.connection import connect, require
+from tracking.connection import connect, require
 
 _SHOW = Following("promotion", ("promotion.show=true",))
 _ROLL_BACK = Following("promotion", ("promotion.rollback=true",))

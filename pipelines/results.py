@@ -15,13 +15,13 @@ from zenml.enums import ExecutionStatus
 from zenml.models import PipelineRunResponse
 
 from materializers.models import RetrieverMaterializer
-from pipelines.following import Following
+from pipelines.next_command import Following
+from registry.store import run_of, store_facts
+from registry.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER
 from retrieval.errors import ArtifactError, RetrievalError
 from retrieval.evaluation.reports import Report
-from retrieval.search.kept import keep
-from steps.promotion.store import run_of, store_facts
-from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER
-from steps.tracking.runs import git_commit
+from retrieval.model_store import keep
+from tracking.runs import git_commit
 
 logger = logging.getLogger(__name__)
 

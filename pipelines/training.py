@@ -9,25 +9,25 @@ import materializers.findings
 import materializers.models
 import materializers.reports
 import materializers.vectors  # noqa: F401 - registers them
-from pipelines.announced import announced, announcing, failures_announced
 from pipelines.data import dataset_steps
-from pipelines.following import Following
 from pipelines.inputs import base_inputs, without
 from pipelines.launch import launched
-from pipelines.ready import folder_ready, models_ready, place_ready
+from pipelines.next_command import Following
+from pipelines.preflight import folder_ready, models_ready, place_ready
 from pipelines.results import Outcome, export_report, keep_retriever, load_output
-from pipelines.tracked import tracked, tracking_ready, untold
+from pipelines.with_alerts import announced, announcing, failures_announced
+from pipelines.with_tracking import tracked, tracking_ready, untold
+from registry.announcements import announce_training
+from registry.local_stages import note_stages
+from registry.production_check import production_ready
+from registry.reconcile import production_name
 from retrieval.config import Config
-from retrieval.search.kept import KEPT
-from steps.announce import announce_training
+from retrieval.model_store import KEPT
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
-from steps.promotion.bundles import production_ready
 from steps.promotion.gate_retriever import gate_retriever
-from steps.promotion.kept_stages import note_stages
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
-from steps.promotion.settling import production_name
 from steps.report_folder import REPORTS
 from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives

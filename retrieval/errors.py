@@ -88,7 +88,7 @@ class TrackingError(RetrievalError):
 
 
 class ServingError(RetrievalError):
-    """A request cannot be answered; `deployment.refusals` draws the kinds."""
+    """A request cannot be answered; `deployment.errors` draws the kinds."""
 
 
 class PromotionError(RetrievalError):

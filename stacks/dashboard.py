@@ -19,7 +19,8 @@ from zenml.enums import StoreType
 from zenml.models import PipelineRunResponse, ServerSettingsUpdate
 from zenml.utils.dashboard_utils import get_run_url
 
-from deployment.local_servers import (
+from retrieval.errors import RetrievalError
+from retrieval.processes.servers import (
     LOCALHOST,
     LocalServer,
     free_port,
@@ -27,7 +28,6 @@ from deployment.local_servers import (
     serve_until_interrupted,
     stopping_signals,
 )
-from retrieval.errors import RetrievalError
 from retrieval.telemetry import telemetry_off
 from stacks.choice import choose_stack, use_for_this_process
 from stacks.mlflow_server import MLFLOW_ENVIRONMENT, mlflow_command

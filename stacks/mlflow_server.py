@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from deployment.local_servers import LOCALHOST
+from retrieval.processes.servers import LOCALHOST
 
 MLFLOW_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Without it an MLflow server starts ten processes."""

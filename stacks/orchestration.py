@@ -18,8 +18,8 @@ from zenml.utils.time_utils import utc_now
 from retrieval.config import OrchestrationConfig
 from retrieval.errors import ConfigError
 from retrieval.telemetry import TELEMETRY_OFF
+from stacks.airflow.frozen_code import freeze
 from stacks.declarations import FOLDER, filled_in
-from stacks.frozen_code import freeze
 
 AIRFLOW, KUBERNETES = "airflow", "kubernetes"
 UNATTENDED = (AIRFLOW, KUBERNETES)

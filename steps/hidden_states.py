@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrieval.assessment import held_out
-from retrieval.models.encoder import BiEncoder
-from retrieval.models.reranker import CrossEncoder
-from retrieval.models.split import TokenStates
+from retrieval.experiments.assessment import held_out
+from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.cross_encoder import CrossEncoder
+from retrieval.models.frozen_layers import TokenStates
 from retrieval.records import Dataset
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import corpus_states, query_states

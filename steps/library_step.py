@@ -8,7 +8,7 @@ from zenml import step
 from zenml.steps import BaseStep
 
 from retrieval.fingerprints import code_fingerprint
-from steps.told import told
+from steps.log_summary import told
 
 CODE_VARIABLE = "LEGAL_RETRIEVAL_CODE"
 

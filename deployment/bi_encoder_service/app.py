@@ -7,18 +7,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
-from deployment import actions
-from deployment.actions import BI_ENCODER, BI_ENCODER_ACTIONS, Asked
-from deployment.answers import ERRORS, BatchEmbedOut, EmbeddingsOut, EmbedOut, SearchOut
-from deployment.compatible.actions import openai_embeddings
-from deployment.compatible.requests import EmbeddingsIn
-from deployment.compatible.routes import models_router
-from deployment.embedding import EmbeddingEngine
-from deployment.loading import embedding_engine
-from deployment.payloads import LAW, QUESTION, BiEncoderPayload, texts_of
-from deployment.service import asked_of, called, create_app, standing_of
+from deployment.api import handlers as actions
+from deployment.api.app import asked_of, called, create_app, standing_of
+from deployment.api.compatible.handlers import openai_embeddings
+from deployment.api.compatible.requests import EmbeddingsIn
+from deployment.api.compatible.routes import models_router
+from deployment.api.handlers import BI_ENCODER, BI_ENCODER_ACTIONS, Asked
+from deployment.api.requests import LAW, QUESTION, BiEncoderPayload, texts_of
+from deployment.api.responses import ERRORS, BatchEmbedOut, EmbeddingsOut, EmbedOut, SearchOut
+from deployment.api.strict_json import JsonAnswer, StrictRoute
+from deployment.engine.embedding import EmbeddingEngine
+from deployment.engine.loading import embedding_engine
 from deployment.settings import ServingSettings
-from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ConfigError
 

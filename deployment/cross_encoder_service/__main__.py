@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from deployment.service_command import serve
+from deployment.api.command import serve
 from deployment.settings import CROSS_ENCODER_PORT
 
 

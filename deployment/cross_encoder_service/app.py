@@ -7,18 +7,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
-from deployment import actions
-from deployment.actions import CROSS_ENCODER, CROSS_ENCODER_ACTIONS, Asked
-from deployment.answers import ERRORS, BatchScoreOut, RerankOut, ScorePairOut, V1RerankOut
-from deployment.compatible.actions import cohere_rerank
-from deployment.compatible.requests import RerankIn
-from deployment.compatible.routes import models_router
-from deployment.loading import reranking_engine
-from deployment.payloads import LAW, OTHER_LAW, QUESTION, CrossEncoderPayload, texts_of
-from deployment.reranking import RerankingEngine
-from deployment.service import asked_of, called, create_app, standing_of
+from deployment.api import handlers as actions
+from deployment.api.app import asked_of, called, create_app, standing_of
+from deployment.api.compatible.handlers import cohere_rerank
+from deployment.api.compatible.requests import RerankIn
+from deployment.api.compatible.routes import models_router
+from deployment.api.handlers import CROSS_ENCODER, CROSS_ENCODER_ACTIONS, Asked
+from deployment.api.requests import LAW, OTHER_LAW, QUESTION, CrossEncoderPayload, texts_of
+from deployment.api.responses import ERRORS, BatchScoreOut, RerankOut, ScorePairOut, V1RerankOut
+from deployment.api.strict_json import JsonAnswer, StrictRoute
+from deployment.engine.loading import reranking_engine
+from deployment.engine.reranking import RerankingEngine
 from deployment.settings import ServingSettings
-from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import ConfigError
 

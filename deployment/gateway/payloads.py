@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from deployment.answers import FirstStageOut
-from deployment.payload_types import READABLE, Payload, TopK
-from deployment.payloads import QUESTION
+from deployment.api.field_types import READABLE, Payload, TopK
+from deployment.api.requests import QUESTION
+from deployment.api.responses import FirstStageOut
 
 MAX_QUESTION_CHARACTERS = 2_000
 Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS), READABLE]

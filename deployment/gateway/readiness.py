@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deployment.answers import PassageStatesOut
+from deployment.api.responses import PassageStatesOut
+from deployment.errors import UpstreamFault
 from deployment.gateway.watch import Look
-from deployment.refusals import UpstreamFault
 
 PROBE = "Người lao động được nghỉ hằng năm bao nhiêu ngày?"
 """Asked of a service when it comes up; none that a client asked."""

@@ -9,13 +9,13 @@ from typing import Annotated, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployment.answers import FirstStageOut
+from deployment.api.responses import FirstStageOut
+from deployment.errors import NotReady, Overloaded, Refusal, UpstreamFault
 from deployment.gateway.readiness import KEY_ADVICE, KEY_REFUSED, PROBE, look_at, other_index
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.gateway.watch import ServiceWatch
-from deployment.refusals import NotReady, Overloaded, Refusal, UpstreamFault
 from retrieval.records import Corpus
-from retrieval.search.answers import Answer, FirstStageScores
+from retrieval.search.results import Answer, FirstStageScores
 
 _CONNECT_SECONDS = 2.0
 _CONNECTIONS = httpx.Limits(max_connections=128, max_keepalive_connections=32, keepalive_expiry=30.0)

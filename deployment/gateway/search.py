@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from deployment.bundle import BundleFacts
-from deployment.gateway.library import Library, head
-from deployment.gateway.patience import PatientReranker
+from deployment.bundle.format import BundleFacts
+from deployment.errors import InvalidInput, NotReady
+from deployment.gateway.article_view import Library, head
+from deployment.gateway.circuit_breaker import PatientReranker
 from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
-from deployment.refusals import InvalidInput, NotReady
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.records import Run
-from retrieval.search.answers import Answer
 from retrieval.search.rerank import blend_probabilities
+from retrieval.search.results import Answer
 from retrieval.search.settings import RetrieverSettings
 
 

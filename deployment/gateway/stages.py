@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployment.answers import PassageStatesOut, ServiceOut
+from deployment.api.responses import PassageStatesOut, ServiceOut
 from deployment.gateway.payloads import Fallback
 from retrieval.errors import ServingError
-from retrieval.search.answers import Answer
+from retrieval.search.results import Answer
 
 
 class RerankFault(ServingError):  # noqa: N818 - a fault that the gateway survives

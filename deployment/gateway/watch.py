@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import httpx
 
-from deployment.answers import ServiceOut
+from deployment.api.responses import ServiceOut
+from deployment.errors import Refusal
 from deployment.gateway.stages import RerankFault
-from deployment.refusals import Refusal
 
 _logger = logging.getLogger(__name__)
 _FRESH_SECONDS = 1.0

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from deployment.actions import BI_ENCODER_ACTIONS, bi_encoder_action
-from deployment.compatible.actions import bi_encoder_route
-from deployment.embedding import EmbeddingEngine
-from deployment.loading import embedding_engine
-from deployment.payloads import LAW, QUESTION
+from deployment.api.compatible.handlers import bi_encoder_route
+from deployment.api.handlers import BI_ENCODER_ACTIONS, bi_encoder_action
+from deployment.api.requests import LAW, QUESTION
+from deployment.engine.embedding import EmbeddingEngine
+from deployment.engine.loading import embedding_engine
 from deployment.runpod.openai_route import with_routes
 from deployment.runpod.worker import Endpoint, run_worker
 

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from deployment.actions import CROSS_ENCODER_ACTIONS, cross_encoder_action
-from deployment.compatible.actions import cross_encoder_route
-from deployment.loading import reranking_engine
-from deployment.payloads import LAW, OTHER_LAW, QUESTION
-from deployment.reranking import RerankingEngine
-from deployment.runpod.answers import Output
+from deployment.api.compatible.handlers import cross_encoder_route
+from deployment.api.handlers import CROSS_ENCODER_ACTIONS, cross_encoder_action
+from deployment.api.requests import LAW, OTHER_LAW, QUESTION
+from deployment.engine.loading import reranking_engine
+from deployment.engine.reranking import RerankingEngine
+from deployment.runpod.jobs import Output
 from deployment.runpod.openai_route import with_routes
 from deployment.runpod.worker import Endpoint, run_worker
 

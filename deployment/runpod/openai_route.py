@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from deployment.actions import Asked
-from deployment.payload_types import json_type
-from deployment.refusals import InvalidInput
+from deployment.api.field_types import json_type
+from deployment.api.handlers import Asked
+from deployment.errors import InvalidInput
 
 Engine = TypeVar("Engine")
 Answer = dict[str, Any]

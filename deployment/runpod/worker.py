@@ -13,10 +13,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deployment.actions import Asked
-from deployment.refusals import ModelFault, NotReady, Refusal
-from deployment.runpod.answers import Output, job_error, job_input, job_output
+from deployment.api.handlers import Asked
+from deployment.errors import ModelFault, NotReady, Refusal
 from deployment.runpod.cold_start import ColdStart
+from deployment.runpod.jobs import Output, job_error, job_input, job_output
 from deployment.runpod.openai_route import is_routed
 from deployment.settings import ServingSettings, read_settings
 from monitoring.cost import Price, price_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from retrieval.data.cleaning import clean_dataset
 from retrieval.data.passages import cut_passages
-from retrieval.models.pretrained import load
+from retrieval.models.io.pretrained import load
 from retrieval.records import Corpus, Dataset
 
 
@@ -15,7 +15,7 @@ def clean_and_cut(dataset: Dataset, base: str, max_tokens: int, overlap_tokens: 
 
     Args:
         dataset: As read.
-        base: Name of the model whose tokens are counted; see `retrieval.models.pretrained.load`.
+        base: Name of the model whose tokens are counted; see `retrieval.models.io.pretrained.load`.
         max_tokens: Longest passage, tokens.
         overlap_tokens: Tokens that neighbouring pieces of one long khoản share.
     """

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 
 from retrieval.errors import ArtifactError
-from retrieval.models.settings import SETTINGS_FILE
+from retrieval.models.io.model_settings import SETTINGS_FILE
 from retrieval.s3.client import S3
 from retrieval.s3.folders import copy_folder, read_manifest
 from retrieval.s3.objects import get_json, missing_means, put_json

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval.errors import RetrievalError
+from retrieval.model_store import KEPT, kept_retriever, kept_retrievers
+from retrieval.model_store.current_store import refresh_stages
+from retrieval.model_store.listing import listing
 from retrieval.runtime import choose_runtime
-from retrieval.search.answers import Answer
-from retrieval.search.kept import KEPT, kept_retriever, kept_retrievers
-from retrieval.search.kept.current_store import refresh_stages
-from retrieval.search.kept.listing import listing
+from retrieval.search.results import Answer
 from retrieval.search.retriever import load_retriever
 
 _SNIPPET_CHARACTERS = 240

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.data.fields import passage_texts, query_texts, title_texts
-from retrieval.models.encoder import BiEncoder
-from retrieval.models.inference import Rows
-from retrieval.models.split import SplitEncoder, TokenStates, kept_lower_layers, read_lower_layers, states_key
+from retrieval.models.backbone.batch_inference import Rows
+from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.frozen_layers import SplitEncoder, TokenStates, kept_lower_layers, read_lower_layers, states_key
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
-from retrieval.search.kept_states import make_room, needed_files
+from retrieval.search.state_files import make_room, needed_files
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from retrieval.search.fusion import min_max
 from retrieval.search.ranking import run_of
 
 if TYPE_CHECKING:  # blending needs no torch
-    from retrieval.models.reranker import CrossEncoder
+    from retrieval.models.cross_encoder import CrossEncoder
     from retrieval.runtime import Runtime
 
 

@@ -15,17 +15,17 @@ from retrieval.data.segmentation import segment_texts
 from retrieval.data.storage import load_dataset, save_dataset
 from retrieval.errors import ArtifactError, SearchError
 from retrieval.folders import verify_folder, write_folder
-from retrieval.models.encoder import BiEncoder, load_bi_encoder
-from retrieval.models.reranker import CrossEncoder, load_cross_encoder
+from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
+from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
 from retrieval.records import Corpus, Dataset, Query, Run
 from retrieval.runtime import Runtime
-from retrieval.search.answers import Answer, FirstStage, answers_of, with_reranker
 from retrieval.search.bm25 import Bm25Index
+from retrieval.search.citations import Named, NamedLaws, favour
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
-from retrieval.search.named import Named, NamedLaws, favour
 from retrieval.search.rerank import blend, reranker_logits, sigmoid
+from retrieval.search.results import Answer, FirstStage, answers_of, with_reranker
 from retrieval.search.settings import NOT_A_RETRIEVER, RetrieverSettings, read_settings, write_settings
 
 STAGES = ("bm25", "dense", "hybrid", "reranked")

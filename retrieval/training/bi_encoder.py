@@ -12,10 +12,10 @@ from torch import Tensor
 
 from retrieval.config import BiEncoderConfig
 from retrieval.data.fields import passage_texts, query_texts
-from retrieval.models.encoder import BiEncoder
-from retrieval.models.inference import Rows as TokenRows
+from retrieval.models.backbone.batch_inference import Rows as TokenRows
+from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.frozen_layers import SplitEncoder, read_lower_layers
 from retrieval.models.losses import cached_multiple_negatives_ranking, multiple_negatives_ranking
-from retrieval.models.split import SplitEncoder, read_lower_layers
 from retrieval.records import Dataset
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import corpus_states

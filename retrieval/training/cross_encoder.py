@@ -12,11 +12,11 @@ import torch
 from retrieval.config import CrossEncoderConfig
 from retrieval.data.fields import query_texts
 from retrieval.errors import TrainingError
-from retrieval.models.late_join import LateJoin
+from retrieval.models.cross_encoder import CrossEncoder
+from retrieval.models.frozen_layers import TokenStates
 from retrieval.models.losses import binary_cross_entropy
 from retrieval.models.pair import Document, Pair
-from retrieval.models.reranker import CrossEncoder
-from retrieval.models.split import TokenStates
+from retrieval.models.split_cross_encoder import LateJoin
 from retrieval.records import Dataset, Query
 from retrieval.runtime import Runtime
 from retrieval.training.batches import (

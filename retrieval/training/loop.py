@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from retrieval.config import TrainingConfig
 from retrieval.errors import TrainingError
-from retrieval.models.batching import even_batches, token_budget_batches
+from retrieval.models.backbone.batching import even_batches, token_budget_batches
 from retrieval.runtime import Runtime
 from retrieval.training.checkpoints import (
     EpochResult,

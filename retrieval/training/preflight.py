@@ -6,8 +6,8 @@ from torch import nn
 
 from retrieval.config import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
 from retrieval.errors import TrainingError
-from retrieval.models.encoder import bi_encoder_from
-from retrieval.models.reranker import cross_encoder_from
+from retrieval.models.bi_encoder import bi_encoder_from
+from retrieval.models.cross_encoder import cross_encoder_from
 from retrieval.runtime import Runtime
 from retrieval.training.freezing import prepared
 

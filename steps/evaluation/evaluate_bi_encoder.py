@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.assessment import JudgedRuns, assess_first_stage
+import tracking
 from retrieval.config import BiEncoderConfig, EvaluationConfig, SearchConfig
 from retrieval.evaluation.reports import Extra, Report, write_report
-from retrieval.models.encoder import BiEncoder, bi_encoder_from
+from retrieval.experiments.assessment import JudgedRuns, assess_first_stage
+from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
 from retrieval.search.embedding import CorpusVectors
 from retrieval.training.loop import TrainingReport
-from steps import tracking
 from steps.hidden_states import known_query_states
 from steps.library_step import library_step
 from steps.report_folder import report_folder

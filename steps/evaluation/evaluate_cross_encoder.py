@@ -7,18 +7,18 @@ from typing import Annotated
 from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
-from retrieval.assessment import JudgedRuns, assess, with_reranked
+import tracking
 from retrieval.config import EvaluationConfig, SearchConfig
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.evaluation.reranking import evaluate_reranking
-from retrieval.models.encoder import BiEncoder
-from retrieval.models.reranker import CrossEncoder
+from retrieval.experiments.assessment import JudgedRuns, assess, with_reranked
+from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.records import Dataset, qrels_of
 from retrieval.runtime import choose_runtime
 from retrieval.search.embedding import CorpusVectors
 from retrieval.search.retriever import Retriever
 from retrieval.training.loop import TrainingReport
-from steps import tracking
 from steps.hidden_states import known_query_states, known_states
 from steps.library_step import library_step
 from steps.report_folder import report_folder

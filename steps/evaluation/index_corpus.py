@@ -10,8 +10,8 @@ from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
 from retrieval.config import DataConfig
+from retrieval.experiments.scoring import index_corpus_file
 from retrieval.runtime import choose_runtime
-from retrieval.scoring import index_corpus_file
 from retrieval.search.retriever import Retriever
 from steps.library_step import library_step
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from retrieval.assessment import JudgedRuns
+import tracking
 from retrieval.config import EvaluationConfig
 from retrieval.evaluation.reports import Report
+from retrieval.experiments.assessment import JudgedRuns
+from retrieval.experiments.scoring import report_runs, search_question_file
 from retrieval.runtime import choose_runtime
-from retrieval.scoring import report_runs, search_question_file
 from retrieval.search.retriever import Retriever
-from steps import tracking
 from steps.library_step import library_step
 from steps.report_folder import report_folder
 

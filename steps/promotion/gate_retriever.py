@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.assessment import JudgedRuns
+import tracking
+from registry.production_check import production_on
 from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever
 from retrieval.evaluation.summary import measured_cutoffs
+from retrieval.experiments.assessment import JudgedRuns
 from retrieval.records import Decision
-from steps import tracking
 from steps.library_step import library_step
-from steps.promotion.bundles import production_on
 
 
 @library_step

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from registry.production_check import production_on, try_version
+from registry.versions import test_runs_of
 from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever, with_trial
 from retrieval.evaluation.summary import measured_cutoffs
 from retrieval.records import Decision
 from steps.library_step import library_step
-from steps.promotion.bundles import production_on, try_version
-from steps.promotion.versions import test_runs_of
 
 
 @library_step

@@ -8,12 +8,12 @@ from zenml import get_step_context
 from zenml.enums import ModelStages
 from zenml.models import ModelVersionResponse
 
+from registry import ledger
+from registry.production_check import try_version
+from registry.reconcile import production_name, settle
+from registry.versions import RETRIEVER, find_version, link_to_version, record, set_stage
 from retrieval.records import Decision
 from steps.library_step import library_step
-from steps.promotion import ledger
-from steps.promotion.bundles import try_version
-from steps.promotion.settling import production_name, settle
-from steps.promotion.versions import RETRIEVER, find_version, link_to_version, record, set_stage
 
 
 @library_step

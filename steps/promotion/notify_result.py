@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Annotated
 
-from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig
+from retrieval.experiments.assessment import JudgedRuns
+from retrieval.experiments.training_summary import summary_text
 from retrieval.records import Decision
-from retrieval.training_summary import summary_text
 from steps.library_step import library_step
 
 logger = logging.getLogger(__name__)

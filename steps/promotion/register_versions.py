@@ -8,12 +8,12 @@ from zenml import get_step_context
 from zenml.artifacts.unmaterialized_artifact import UnmaterializedArtifact
 from zenml.enums import ModelStages
 
+from registry.publish import publish_version
+from registry.reconcile import settle
+from registry.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, set_stage
 from retrieval.records import Decision
 from retrieval.training.loop import TrainingReport
 from steps.library_step import library_step
-from steps.promotion.publish import publish_version
-from steps.promotion.settling import settle
-from steps.promotion.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, set_stage
 
 
 @library_step

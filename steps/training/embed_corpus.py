@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from retrieval.config import BiEncoderConfig
-from retrieval.models.encoder import BiEncoder, bi_encoder_from
+from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.records import Corpus, Dataset
 from retrieval.runtime import Runtime, choose_runtime
 from retrieval.search.embedding import CorpusVectors, corpus_states

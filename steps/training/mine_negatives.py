@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from retrieval.config import MiningConfig
-from retrieval.models.encoder import BiEncoder
+from retrieval.models.bi_encoder import BiEncoder
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
 from retrieval.search.embedding import CorpusVectors
-from retrieval.search.hard_negatives import HardNegatives, mine_dataset
+from retrieval.training.hard_negatives import HardNegatives, mine_dataset
 from steps.library_step import library_step
 
 

@@ -8,14 +8,14 @@ from typing import Annotated
 from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
+import tracking
 from retrieval.config import BiEncoderConfig
 from retrieval.data.storage import fingerprint
-from retrieval.models.encoder import BiEncoder, bi_encoder_from
+from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
 from retrieval.training.bi_encoder import train_bi_encoder as train
 from retrieval.training.loop import TrainingReport
-from steps import tracking
 from steps.checkpoints import checkpoint_folder
 from steps.hidden_states import HIDDEN_STATES
 from steps.library_step import library_step

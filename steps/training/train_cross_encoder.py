@@ -8,16 +8,16 @@ from typing import Annotated
 from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
+import tracking
 from retrieval.config import CrossEncoderConfig
 from retrieval.data.storage import fingerprint
-from retrieval.models.encoder import BiEncoder
-from retrieval.models.reranker import CrossEncoder, cross_encoder_from
+from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
-from retrieval.search.hard_negatives import HardNegatives, passage_reader
 from retrieval.training.cross_encoder import train_cross_encoder as train
+from retrieval.training.hard_negatives import HardNegatives, passage_reader
 from retrieval.training.loop import TrainingReport
-from steps import tracking
 from steps.checkpoints import checkpoint_folder
 from steps.hidden_states import known_states
 from steps.library_step import library_step

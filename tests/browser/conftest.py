@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from deployment.bundle import Bundle
-from deployment.local_bundles import bundle_of, trained_folder
-from deployment.local_servers import LocalServer, free_port, running
-from tests.chromium import opened_browser
-from tests.tiny_bundle import tiny_bundle
+from deployment.bundle.format import Bundle
+from deployment.bundle.local import bundle_of, trained_folder
+from retrieval.processes.servers import LocalServer, free_port, running
+from tests.helpers.chromium import opened_browser
+from tests.helpers.tiny_bundle import tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = bool(os.environ.get("README_SCREENSHOTS"))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from deployment.local_servers import LocalServer
+from retrieval.processes.servers import LocalServer
 from tests.browser.conftest import ROOT
-from tests.tiny_bundle import QUESTION
+from tests.helpers.tiny_bundle import QUESTION
 
 FOUND = sorted((ROOT / ".cache").glob("axe-core-*/axe.min.js"))
 SIZES = {"desk": {"width": 1400, "height": 950}, "phone": {"width": 390, "height": 844}}

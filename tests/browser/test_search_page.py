@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from deployment.bundle import Bundle
-from deployment.local_servers import LocalServer
+from deployment.bundle.format import Bundle
+from retrieval.processes.servers import LocalServer
 from tests.browser.conftest import ROOT, SCREENSHOTS, start
-from tests.tiny_bundle import QUESTION
+from tests.helpers.tiny_bundle import QUESTION
 
 KEY = "a-key-of-this-test-0123456789"
 TITLES = "#results h2 a"

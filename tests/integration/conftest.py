@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.s3_server import S3Server, new_server, remove
 from tests.integration.mlflow_server import MlflowServer
-from tests.s3_server import S3Server, new_server, remove
 
 if TYPE_CHECKING:
     from tests.integration.production import Pool

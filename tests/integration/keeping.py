@@ -11,9 +11,9 @@ from types import SimpleNamespace
 from zenml.enums import ModelStages
 
 from pipelines.results import finished, keep_retriever, load_output
+from registry.local_stages import note_stages
+from registry.versions import find_version, set_stage
 from retrieval.telemetry import telemetry_off
-from steps.promotion.kept_stages import note_stages
-from steps.promotion.versions import find_version, set_stage
 from tests.integration.small_run import small_pipeline
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deployment.local_servers import LOCALHOST, LocalServer, free_port, started
+from retrieval.processes.servers import LOCALHOST, LocalServer, free_port, started
 from stacks.mlflow_server import MLFLOW_ENVIRONMENT, mlflow_command
 
 START_SECONDS = 900

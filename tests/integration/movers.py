@@ -14,9 +14,9 @@ import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
+from registry.versions import find_version
 from retrieval.errors import PromotionError
 from steps.promotion import move_production
-from steps.promotion.versions import find_version
 
 
 def forked(work: Callable[[], None]) -> int:

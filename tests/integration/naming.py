@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from registry.versions import find_version
 from retrieval.errors import ConfigError
 from retrieval.telemetry import telemetry_off
-from steps.promotion.versions import find_version
 
 
 def main(name: str) -> None:

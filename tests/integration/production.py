@@ -12,11 +12,11 @@ from zenml.enums import ModelStages
 
 from pipelines import promotion
 from pipelines.results import Outcome
+from registry import ledger
+from registry.reconcile import production_name, settle
+from registry.versions import MAIN, artifact_of, find_version, set_stage, versions
 from retrieval.config import Config
-from steps.promotion import ledger
 from steps.promotion.move_production import move
-from steps.promotion.settling import production_name, settle
-from steps.promotion.versions import MAIN, artifact_of, find_version, set_stage, versions
 from tests.integration.small_run import CONFIG, EXPERIMENT, small_pipeline
 
 SHARES = (0.8, 0.8, 0.8, 0.55, 0.8)

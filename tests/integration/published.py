@@ -6,7 +6,7 @@ import re
 
 from retrieval.folders import MANIFEST
 from retrieval.s3.objects import get_json, sizes_below
-from tests.s3_server import S3Server
+from tests.helpers.s3_server import S3Server
 
 
 def names_below(server: S3Server, uri: str) -> set[str]:

@@ -15,12 +15,13 @@ from zenml.enums import ArtifactType, ExecutionMode
 import materializers.findings
 import materializers.models
 import materializers.reports  # noqa: F401 - registers them
-from pipelines.tracked import tracked
-from retrieval.assessment import JudgedRuns
+import tracking
+from pipelines.with_tracking import tracked
 from retrieval.config import Config, CrossEncoderConfig, EvaluationConfig, GatesConfig, TrackingConfig
 from retrieval.evaluation.reports import Report, write_report
-from retrieval.models.encoder import BiEncoder, load_bi_encoder
-from retrieval.models.reranker import CrossEncoder, cross_encoder_from
+from retrieval.experiments.assessment import JudgedRuns
+from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
+from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from
 from retrieval.records import Article, Corpus, Decision, Passage, Query, Run
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import CorpusVectors
@@ -28,10 +29,9 @@ from retrieval.search.retriever import Retriever
 from retrieval.search.settings import RetrieverSettings
 from retrieval.training.checkpoints import EpochResult
 from retrieval.training.loop import TrainingReport
-from steps import tracking
 from steps.promotion.register_versions import register_versions
 from steps.report_folder import report_folder
-from tests.tiny_models import WORDS, write_multilingual_encoder
+from tests.helpers.tiny_models import WORDS, write_multilingual_encoder
 
 EXPERIMENT = "small"
 QUESTIONS = 60

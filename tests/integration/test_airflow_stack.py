@@ -50,7 +50,7 @@ def test_promotion_is_refused_where_pipelines_run_later(
 @pytest.mark.slow
 def test_airflow_runs_the_exported_training_to_success_although_a_task_is_killed() -> None:
     check = subprocess.Popen(
-        [sys.executable, "-m", "stacks.airflow_check"],
+        [sys.executable, "-m", "stacks.airflow.check"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

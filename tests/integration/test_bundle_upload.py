@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from deployment.bundle import open_bundle
-from deployment.bundling import main
+from deployment.bundle.build import main
+from deployment.bundle.format import open_bundle
 from retrieval.folders import MANIFEST
 from retrieval.s3.folders import pull_folder
 from retrieval.s3.objects import get_bytes
-from tests.model_folder import contents
-from tests.s3_server import S3Server
-from tests.tiny_bundle import tiny_bundle, tiny_retriever
+from tests.helpers.model_folder import contents
+from tests.helpers.s3_server import S3Server
+from tests.helpers.tiny_bundle import tiny_bundle, tiny_retriever
 
 ADDRESS = "s3://folders/bundles/one"
 

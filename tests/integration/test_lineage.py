@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.chromium import opened_browser
+from tests.helpers.chromium import opened_browser
+from tests.helpers.stub_bot_api import CHAT, TOKEN, error, serving
 from tests.integration.conftest import ROOT, STEPS, Project
-from tests.stub_bot_api import CHAT, TOKEN, error, serving
 
 PATIENCE_MILLISECONDS = 300_000
 ARTIFACTS = {

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from pipelines import promotion
+from registry import ledger
+from registry.reconcile import before_it, production_name, settle
+from registry.versions import MAIN, RETRIEVER, artifact_of, find_version, record
 from retrieval.errors import ConfigError
 from retrieval.folders import MANIFEST
-from steps.promotion import ledger
-from steps.promotion.settling import before_it, production_name, settle
-from steps.promotion.versions import MAIN, RETRIEVER, artifact_of, find_version, record
 from tests.integration.conftest import Tracked
 from tests.integration.production import Pool, arrange, assert_production, damaged_weights, promote
 from tests.integration.small_run import CONFIG, EXPERIMENT

@@ -9,12 +9,12 @@ import pytest
 from zenml.client import Client
 from zenml.enums import StackComponentType
 
+from registry.reconcile import production_name
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
-from steps.promotion.settling import production_name
+from tests.helpers.stub_bot_api import CHAT, TOKEN, StubBotApi, serving
 from tests.integration.conftest import Tracked
 from tests.integration.production import Pool, arrange, damaged_weights, promote
-from tests.stub_bot_api import CHAT, TOKEN, StubBotApi, serving
 
 pytestmark = pytest.mark.usefixtures("inside_tracked")
 
@@ -85,8 +85,8 @@ def test_a_rollback_whose_version_cannot_be_moved_is_told_as_a_failure_once(
     told: StubBotApi, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipelines import promotion
+    from registry import ledger
     from retrieval.errors import PromotionError
-    from steps.promotion import ledger
 
     arrange(pool.first, pool.second)
     monkeypatch.setattr(promotion, "next_number", lambda: ledger.changes()[-1].number)

@@ -11,10 +11,10 @@ from zenml.client import Client
 from zenml.enums import ModelStages
 
 from pipelines import promotion
+from registry import ledger
+from registry.reconcile import before_it, production_name, settle
+from registry.versions import RETRIEVER
 from retrieval.errors import PromotionError, TrackingError
-from steps.promotion import ledger
-from steps.promotion.settling import before_it, production_name, settle
-from steps.promotion.versions import RETRIEVER
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.production import Pool, arrange, assert_production, promote
 from tests.integration.small_run import EXPERIMENT

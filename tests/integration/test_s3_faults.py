@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.s3_server import S3Server, new_server, remove
 from tests.integration.conftest import Project, copy_project
-from tests.s3_server import S3Server, new_server, remove
 
 pytestmark = pytest.mark.slow  # waits for servers to go and to come back
 

@@ -17,8 +17,8 @@ from retrieval.s3.client import S3
 from retrieval.s3.folders import copy_folder, download_folder, pull_folder, upload_folder, upload_memory
 from retrieval.s3.objects import get_bytes, get_json, put_bytes, put_file, put_json, sizes_below
 from retrieval.s3.published import latest, publish
-from tests.model_folder import PART_BYTES, contents, made
-from tests.s3_server import SECRET, S3Server
+from tests.helpers.model_folder import PART_BYTES, contents, made
+from tests.helpers.s3_server import SECRET, S3Server
 
 BUCKET = "folders"
 

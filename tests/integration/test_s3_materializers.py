@@ -18,9 +18,9 @@ from retrieval.s3 import objects
 from retrieval.s3.objects import get_bytes, put_bytes, sizes_below
 from retrieval.search.embedding import CorpusVectors
 from retrieval.search.retriever import Retriever
+from tests.helpers.model_folder import PART_BYTES
+from tests.helpers.s3_server import S3Server
 from tests.integration.small_run import tiny_retriever as small_retriever
-from tests.model_folder import PART_BYTES
-from tests.s3_server import S3Server
 from tests.unit.materializers.test_round_trips import CASES, DATASET, same
 
 

@@ -12,10 +12,10 @@ import pytest
 from mlflow import MlflowClient
 
 from retrieval.s3.objects import get_json
+from tests.helpers.s3_server import SECRET, S3Server
 from tests.integration.conftest import Project, copy_project
 from tests.integration.mlflow_server import MlflowServer
 from tests.integration.published import assert_published, names_below
-from tests.s3_server import SECRET, S3Server
 
 pytestmark = pytest.mark.slow  # a whole smoke run on both servers
 

@@ -17,9 +17,9 @@ from retrieval.errors import ArtifactError, RetrievalError, StorageError
 from retrieval.s3 import objects
 from retrieval.s3.client import S3
 from retrieval.s3.folders import pull_folder, upload_folder
+from tests.helpers.model_folder import PART_BYTES, contents, made
+from tests.helpers.s3_server import S3Server, new_server, remove
 from tests.integration.conftest import ROOT
-from tests.model_folder import PART_BYTES, contents, made
-from tests.s3_server import S3Server, new_server, remove
 
 BUCKET = "folders"
 pytestmark = pytest.mark.slow  # waits for servers to go and to come back

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.folders import verify_folder, write_folder
-from retrieval.search.kept import facts_of
+from retrieval.model_store import facts_of
+from tests.helpers.s3_server import SECRET, S3Server
 from tests.integration.conftest import ROOT, STEPS, Project, copy_project
 from tests.integration.published import assert_published, names_below
-from tests.s3_server import SECRET, S3Server
 
 pytestmark = pytest.mark.slow  # a whole smoke run on the store, and a second one from its cache
 
@@ -112,7 +112,7 @@ def test_a_retriever_kept_before_stores_were_told_apart_is_found_by_its_files_in
         shutil.copytree(kept / "1", staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("facts.json"))
     assert facts_of(kept / "1") == {"retriever": "1"}
     there = replace(team.second, folder=tmp_path, variables={**team.second.variables, "PYTHONPATH": str(ROOT)})
-    assert before["store"] in there.python("-m", "steps.promotion.kept_stages").stdout
+    assert before["store"] in there.python("-m", "registry.local_stages").stdout
     found = facts_of(kept / "1")
     assert [found[name] for name in ("store", "run")] == [before[name] for name in ("store", "run")]
 

@@ -12,9 +12,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules as st_modules
 
 from retrieval.errors import ModelError
-from retrieval.models.encoder import BiEncoder
-from retrieval.models.pretrained import load
-from tests.foreign_folders import (
+from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.io.pretrained import load
+from tests.helpers.foreign_folders import (
     TEXTS,
     TOKENIZERS,
     edit,
@@ -23,7 +23,7 @@ from tests.foreign_folders import (
     write_sentence_transformer,
     write_transformer,
 )
-from tests.foreign_vectors import assert_same, ours, theirs
+from tests.helpers.foreign_vectors import assert_same, ours, theirs
 
 MODEL_FILE, TRANSFORMER_FILE = "config_sentence_transformers.json", "sentence_bert_config.json"
 POOLINGS = st_modules.Pooling.POOLING_MODES

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ModelError
-from retrieval.models.pretrained import load
-from tests.foreign_folders import (
+from retrieval.models.io.pretrained import load
+from tests.helpers.foreign_folders import (
     TEXTS,
     TOKENIZERS,
     edit,
     write_sentence_transformer,
     write_transformer,
 )
-from tests.foreign_vectors import ours, theirs
+from tests.helpers.foreign_vectors import ours, theirs
 
 MODEL_FILE = "config_sentence_transformers.json"
 

@@ -13,9 +13,9 @@ from sentence_transformers import CrossEncoder as TheirCrossEncoder
 from sentence_transformers.sentence_transformer import modules as st_modules
 
 from retrieval.errors import ModelError
-from retrieval.models.reranker import load_cross_encoder
+from retrieval.models.cross_encoder import load_cross_encoder
 from retrieval.runtime import Runtime
-from tests.foreign_folders import TEXTS, TOKENIZERS, edit, in_format, long_text, write_transformer
+from tests.helpers.foreign_folders import TEXTS, TOKENIZERS, edit, in_format, long_text, write_transformer
 
 RUNTIME = Runtime(torch.device("cpu"), torch.float32, 1)
 QUERY = "nghỉ hằng năm bao nhiêu ngày"

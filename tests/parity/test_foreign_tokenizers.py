@@ -8,8 +8,8 @@ import pytest
 from tokenizers import AddedToken
 
 from retrieval.errors import ModelError
-from retrieval.models.pretrained import load
-from tests.foreign_folders import (
+from retrieval.models.io.pretrained import load
+from tests.helpers.foreign_folders import (
     TEXTS,
     TOKENIZERS,
     edit,
@@ -17,7 +17,7 @@ from tests.foreign_folders import (
     write_sentence_transformer,
     write_transformer,
 )
-from tests.foreign_vectors import assert_same, assert_same_or_refused
+from tests.helpers.foreign_vectors import assert_same, assert_same_or_refused
 
 TRANSFORMER_FILE = "sentence_bert_config.json"
 ADDED = {

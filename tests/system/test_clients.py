@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from deployment.bundle import Bundle
+from deployment.bundle.format import Bundle
 from retrieval.runtime import Runtime
 from retrieval.search.rerank import sigmoid
-from tests.service_processes import service
-from tests.tiny_bundle import QUESTION
+from tests.helpers.service_processes import service
+from tests.helpers.tiny_bundle import QUESTION
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("CLIENTS_PYTHON", ROOT / ".venv-clients/bin/python"))

@@ -14,12 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployment.bundle import Bundle
+from deployment.bundle.format import Bundle
 from retrieval.s3.folders import upload_folder
-from tests.dockerfile import ROOT, Machine, read_stages
-from tests.runpod_control_plane import ControlPlane
-from tests.s3_server import S3Server, free_ports, new_server, remove
-from tests.tiny_bundle import QUESTION
+from tests.helpers.dockerfile import ROOT, Machine, read_stages
+from tests.helpers.runpod_control_plane import ControlPlane
+from tests.helpers.s3_server import S3Server, free_ports, new_server, remove
+from tests.helpers.tiny_bundle import QUESTION
 
 pytestmark = pytest.mark.slow  # installs torch twice
 DOCKER = ROOT / "deployment/docker"

@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 import pytest
 
-from deployment.bundle import Bundle
-from tests.runpod_control_plane import ControlPlane
-from tests.s3_server import free_ports
-from tests.tiny_bundle import QUESTION
+from deployment.bundle.format import Bundle
+from tests.helpers.runpod_control_plane import ControlPlane
+from tests.helpers.s3_server import free_ports
+from tests.helpers.tiny_bundle import QUESTION
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBED = {"action": "embed", "text": QUESTION}

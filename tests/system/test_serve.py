@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.serve_process import Serve, eventually, gone, project_with_a_kept_retriever
+from tests.helpers.serve_process import Serve, eventually, gone, project_with_a_kept_retriever
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ import httpx
 import psutil
 import pytest
 
-from deployment.bundle import Bundle
-from deployment.local_servers import LocalServer
-from tests.serve_process import ROOT, Serve, eventually, gone, project_with_a_kept_retriever
-from tests.service_processes import service
-from tests.tiny_bundle import QUESTION
+from deployment.bundle.format import Bundle
+from retrieval.processes.servers import LocalServer
+from tests.helpers.serve_process import ROOT, Serve, eventually, gone, project_with_a_kept_retriever
+from tests.helpers.service_processes import service
+from tests.helpers.tiny_bundle import QUESTION
 
 KEY, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 EMBED = {"input": "nghỉ phép", "model": "m"}
@@ -185,7 +185,7 @@ def test_law_that_the_command_reads_is_found_by_a_running_service_with_the_same_
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process that lives on without its parent")
 def test_serving_that_make_started_ends_when_make_is_killed(folder: Path) -> None:
-    made = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'deployment.serve', *sys.argv[1:]])"
+    made = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'deployment.serve.command', *sys.argv[1:]])"
     with (folder / "said").open("w") as said:
         make = subprocess.Popen(
             [sys.executable, "-c", made, "--tied", "--model", "1", "--in-process", "--port", "0"],

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployment.local_servers import LocalServer
+from retrieval.processes.servers import LocalServer
 
 EMBED = {"action": "embed", "text": "nghỉ hằng năm"}
 REFUSED = """[checks.negative_data_rejection]

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployment.bundle import Bundle
-from deployment.local_servers import LocalServer
+from deployment.bundle.format import Bundle
 from retrieval.errors import ServerError
-from tests.service_processes import START_SECONDS, service
+from retrieval.processes.servers import LocalServer
+from tests.helpers.service_processes import START_SECONDS, service
 
 KEY = "a-key-of-our-own-1234"
 

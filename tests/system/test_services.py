@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from deployment.bundle import Bundle
-from deployment.local_servers import LocalServer
+from deployment.bundle.format import Bundle
+from retrieval.processes.servers import LocalServer
 from retrieval.runtime import Runtime
 from retrieval.search.rerank import sigmoid
-from tests.tiny_bundle import QUESTION
+from tests.helpers.tiny_bundle import QUESTION
 
 RUNTIME = Runtime(torch.device("cpu"), torch.float32, 1)
 TEXTS = ["Người lao động được nghỉ hằng năm.", "  cá nhân có   quyền\u200b dân sự  ", "toà án nhân dân " * 40]

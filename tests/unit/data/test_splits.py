@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from retrieval.config import DataConfig
-from retrieval.data.bundled import load_bundled
 from retrieval.data.cleaning import text_key
-from retrieval.data.ingest import ingest
+from retrieval.data.sources.bundled_codes import load_bundled
+from retrieval.data.sources.ingest import ingest
 from retrieval.data.splits import split_queries
 from retrieval.data.weak_supervision import TRAINING_SOURCES, title_queries
 from retrieval.errors import ValidationError

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from deployment.bundle import Bundle
+from deployment.bundle.format import Bundle
 from monitoring.metrics import EndpointMetrics
-from tests.tiny_bundle import tiny_bundle
+from tests.helpers.tiny_bundle import tiny_bundle
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.dockerfile import ROOT, in_context, read_stages
+from tests.helpers.dockerfile import ROOT, in_context, read_stages
 
 FOLDER = ROOT / "deployment/docker"
 FILES = sorted(FOLDER.glob("*.Dockerfile"))
@@ -65,7 +65,7 @@ def test_what_is_copied_exists_and_is_sent_to_the_engine(path: Path) -> None:
 
 
 def test_nothing_else_is_sent_to_the_engine() -> None:
-    for name in ("run.py", "models/legal-retriever", ".git/config", "questions.csv", "tests/dockerfile.py"):
+    for name in ("run.py", "models/legal-retriever", ".git/config", "questions.csv", "tests/helpers/dockerfile.py"):
         assert not in_context(name), name
 
 

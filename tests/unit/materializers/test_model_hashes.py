@@ -10,7 +10,7 @@ import torch
 
 from materializers.models import RetrieverMaterializer
 from retrieval.search.retriever import Retriever
-from tests.tiny_bundle import tiny_retriever
+from tests.helpers.tiny_bundle import tiny_retriever
 from tests.unit.materializers.test_round_trips import Store
 
 

@@ -20,15 +20,15 @@ from materializers.reports import (
     ValidationReportMaterializer,
 )
 from materializers.vectors import VectorsMaterializer
-from retrieval.assessment import JudgedRuns
 from retrieval.config import EvaluationConfig
 from retrieval.data.validation import validate_dataset
 from retrieval.errors import ArtifactError
 from retrieval.evaluation.reports import write_report
+from retrieval.experiments.assessment import JudgedRuns
 from retrieval.records import Article, Corpus, Dataset, Decision, Passage, Query, Run
 from retrieval.search.embedding import CorpusVectors
-from retrieval.search.hard_negatives import HardNegatives
 from retrieval.training.checkpoints import EpochResult
+from retrieval.training.hard_negatives import HardNegatives
 from retrieval.training.loop import TrainingReport
 
 ARTICLES = tuple(Article(f"L:{n}", f"Tiêu đề {n}", f"Nội dung điều {n} về lao động", "Luật") for n in range(4))

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from retrieval.models.encoder import BiEncoder, load_bi_encoder
+from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.runtime import Runtime
-from tests.tiny_models import FAMILIES, backbone_of, write_multilingual_encoder
+from tests.helpers.tiny_models import FAMILIES, backbone_of, write_multilingual_encoder
 
 
 @pytest.fixture

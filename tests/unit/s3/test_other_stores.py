@@ -15,7 +15,7 @@ from retrieval.s3.checksums import REQUEST_CHECKSUMS, RESPONSE_CHECKSUMS, checks
 from retrieval.s3.client import S3Settings, connect, settings_from_environment
 from retrieval.s3.folders import download_folder, pull_folder, upload_folder
 from retrieval.s3.objects import copy_object, get_bytes, put_bytes, put_file, sizes_below
-from tests.strange_store import SECRET, Answer, Request, refusal, strange_store, without_checksums
+from tests.helpers.strange_store import SECRET, Answer, Request, refusal, strange_store, without_checksums
 
 OWN = "https://minio.example:9000"
 

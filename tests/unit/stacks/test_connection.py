@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipelines.console import _wanted
 from stacks import connection
-from tests.s3_server import S3Server
+from tests.helpers.s3_server import S3Server
 
 AWAY = EndpointConnectionError(endpoint_url="http://127.0.0.1:1/team/zenml/x")
 

@@ -16,7 +16,7 @@ from zenml.enums import StackComponentType
 from retrieval.errors import AlertError
 from stacks.alerters.bot_api import BotApi
 from stacks.alerters.telegram import TelegramAlerter, TelegramAlerterConfig, TelegramAlerterFlavor
-from tests.stub_bot_api import CHAT, TOKEN, Answer, StubBotApi, error, serving
+from tests.helpers.stub_bot_api import CHAT, TOKEN, Answer, StubBotApi, error, serving
 
 SECRET_PART = TOKEN.partition(":")[2]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.alerters.text import LIMIT, messages
-from tests.stub_bot_api import plain
+from tests.helpers.stub_bot_api import plain
 
 
 def units(text: str) -> int:

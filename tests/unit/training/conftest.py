@@ -37,10 +37,10 @@ def tiny():
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel
 
-    from retrieval.models.encoder import BiEncoder
-    from retrieval.models.settings import ModelSettings
-    from retrieval.models.tokenization import TextTokenizer
-    from tests.tiny_models import backbone_of
+    from retrieval.models.bi_encoder import BiEncoder
+    from retrieval.models.io.model_settings import ModelSettings
+    from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
+    from tests.helpers.tiny_models import backbone_of
 
     words = ["<pad>", "<s>", "</s>", "<unk>", *(f"w{i}" for i in range(60))]
     core = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token="<unk>"))

@@ -11,8 +11,8 @@ import torch
 
 from retrieval.config import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
 from retrieval.errors import TrainingError
+from retrieval.models.cross_encoder import cross_encoder_from
 from retrieval.models.losses import binary_cross_entropy, multiple_negatives_ranking
-from retrieval.models.reranker import cross_encoder_from
 from retrieval.records import Query
 from retrieval.runtime import Runtime
 from retrieval.training import loop

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from starlette.testclient import TestClient
 
-from deployment.bundle import Bundle
+from deployment.bundle.format import Bundle
 from deployment.gateway.app import make_app
 from deployment.settings import read_settings
 from tests.unit.deployment.gateway.ready import wait_until_ready

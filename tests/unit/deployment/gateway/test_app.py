@@ -8,7 +8,7 @@ import pytest
 from deployment.gateway.app import make_app
 from deployment.settings import read_settings
 from retrieval.errors import ConfigError
-from tests.tiny_bundle import ARTICLES, QUESTION
+from tests.helpers.tiny_bundle import ARTICLES, QUESTION
 
 KEY = "a-key-of-this-test-0123456789"
 

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from deployment.gateway.app import make_app
 from deployment.settings import read_settings
-from tests.tiny_bundle import QUESTION
+from tests.helpers.tiny_bundle import QUESTION
 from tests.unit.deployment.gateway.fake_service import fake_service
 
 KEY = "a-key-of-this-test-0123456789"

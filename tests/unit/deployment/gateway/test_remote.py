@@ -6,10 +6,10 @@ import json
 import httpx
 import pytest
 
+from deployment.errors import NotReady, Overloaded, UpstreamFault
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.stages import Document, RerankFault
-from deployment.refusals import NotReady, Overloaded, UpstreamFault
-from tests.tiny_bundle import tiny_corpus
+from tests.helpers.tiny_bundle import tiny_corpus
 
 CORPUS = tiny_corpus()
 DOCUMENTS = [Document("1/2020/QH14:1", "Điều 1", "một"), Document("1/2020/QH14:2", "", "hai")]

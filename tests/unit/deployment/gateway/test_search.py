@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from deployment.bundle import BundleFacts
-from deployment.embedding import EmbeddingEngine
+from deployment.bundle.format import BundleFacts
+from deployment.engine.embedding import EmbeddingEngine
+from deployment.engine.reranking import RerankingEngine
+from deployment.errors import DeadlinePassed, InvalidInput, ModelFault, Overloaded
+from deployment.gateway.article_view import Library
+from deployment.gateway.circuit_breaker import PatientReranker
 from deployment.gateway.in_process import OwnFirstStage, OwnReranker
-from deployment.gateway.library import Library
-from deployment.gateway.patience import PatientReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
-from deployment.refusals import DeadlinePassed, InvalidInput, ModelFault, Overloaded
-from deployment.reranking import RerankingEngine
 from monitoring.metrics import EndpointMetrics
-from tests.tiny_bundle import QUESTION, tiny_retriever
+from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
 FACTS = BundleFacts("1", "1", "1", "index-1", "data", "code", "run-1", "run-2")
 

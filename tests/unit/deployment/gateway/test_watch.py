@@ -6,8 +6,8 @@ import logging
 import httpx
 import pytest
 
+from deployment.errors import UpstreamFault
 from deployment.gateway.watch import ServiceWatch
-from deployment.refusals import UpstreamFault
 
 pytestmark = pytest.mark.anyio
 URL = "http://bi:8101"

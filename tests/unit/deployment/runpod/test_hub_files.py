@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from deployment.bundle import Bundle
-from deployment.payloads import BiEncoderPayload
+from deployment.api.requests import BiEncoderPayload
+from deployment.bundle.format import Bundle
 from deployment.runpod.bi_encoder import ENDPOINT
 from deployment.runpod.worker import Worker
 from deployment.settings import PREFIX, ServingSettings
 from monitoring.cost import USD_PER_SECOND
-from tests.dockerfile import ROOT, read_stages
+from tests.helpers.dockerfile import ROOT, read_stages
 
 STORE = {"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 

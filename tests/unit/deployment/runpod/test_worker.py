@@ -15,16 +15,16 @@ import torch
 from runpod.serverless.modules import rp_fitness
 from runpod.serverless.modules.rp_job import run_job
 
-from deployment import reranking
-from deployment.bundle import Bundle
-from deployment.embedding import EmbeddingEngine
-from deployment.law_states import law_states
+from deployment.bundle.format import Bundle
+from deployment.engine import reranking
+from deployment.engine.embedding import EmbeddingEngine
+from deployment.engine.precomputed_states import law_states
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
 from deployment.settings import ServingSettings
 from retrieval.errors import ArtifactError, ConfigError, ServingError
 from retrieval.runtime import Runtime
-from tests.tiny_bundle import QUESTION
+from tests.helpers.tiny_bundle import QUESTION
 
 PAIR = {"query": QUESTION, "document": "Người lao động được nghỉ hằng năm."}
 

@@ -1,0 +1,1 @@
+"""What every service shares over HTTP: application, middleware, requests, responses and the server."""

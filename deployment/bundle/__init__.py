@@ -1,0 +1,1 @@
+"""What is served as one folder: its format, how it is built, fetched and found on this machine."""

@@ -1,0 +1,1 @@
+"""What joins training and search: tuning on validation, comparison with production, zero-shot baselines."""

@@ -1,0 +1,1 @@
+"""The transformer below both models: its layers, attention, pooling, and fast inference on processors."""

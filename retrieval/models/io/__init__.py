@@ -1,0 +1,1 @@
+"""Model folders read and written: ours, other libraries', and the encoder that comes in a package."""

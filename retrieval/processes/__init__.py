@@ -1,0 +1,1 @@
+"""Server processes on this machine: started, waited for, ended with whoever started them."""

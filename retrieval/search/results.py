@@ -1,0 +1,149 @@
+"""What a question is answered with: articles, the passage of each that speaks, and the scores that ranked it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.records import Article, Corpus, Hit, Run
+from retrieval.search.citations import Named
+from retrieval.search.fusion import min_max
+
+if TYPE_CHECKING:
+    from retrieval.search.dense import DenseIndex
+
+NamedAs = Literal["article", "part"]
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """What the first stage knows of some queries.
+
+    Attributes:
+        vectors: (Q, D) query vectors.
+        bm25: Lexical run.
+        dense: Vector run.
+        hybrid: Their mix, with what the queries name sooner.
+        named: (Q,) what each query names; empty where nobody looked.
+    """
+
+    vectors: NDArray[np.float32]
+    bm25: Run
+    dense: Run
+    hybrid: Run
+    named: tuple[Named, ...] = ()
+
+    def part(self, positions: Sequence[int]) -> FirstStage:
+        """The same for the queries at some positions, in the order given."""
+        qids = [self.hybrid.qids[position] for position in positions]
+        bm25, dense, hybrid = (run.select(qids) for run in (self.bm25, self.dense, self.hybrid))
+        named = tuple(self.named[position] for position in positions) if self.named else ()
+        return FirstStage(self.vectors[list(positions)], bm25, dense, hybrid, named)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStageScores:
+    """Why the first stage ranks an article where it does.
+
+    Attributes:
+        bm25: BM25's score; None where the article is not among BM25's candidates.
+        bm25_scaled: The same among this question's candidates, within [0, 1]; 0 where there is none.
+        dense: Score of the two vector fields together; None where the article is not among their candidates.
+        dense_scaled: The same within [0, 1]; 0 where there is none.
+        passage: Cosine of question and best passage.
+        title: Cosine of question and title; None where titles are not searched.
+        hybrid: What ranks it: the mix of both scaled scores, moved where the question names laws or articles.
+        named: "article" where the question names it, "part" where it names its law, or its number without a law.
+    """
+
+    bm25: float | None
+    bm25_scaled: float
+    dense: float | None
+    dense_scaled: float
+    passage: float
+    title: float | None
+    hybrid: float
+    named: NamedAs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One article in an answer.
+
+    Attributes:
+        article: The article.
+        score: What it was ranked by.
+        snippet: Its passage nearest to the question.
+        first_stage: The scores behind its place in the first stage.
+        reranker: Probability that the cross-encoder gave it; None where it was not read.
+    """
+
+    article: Article
+    score: float
+    snippet: str
+    first_stage: FirstStageScores
+    reranker: float | None = None
+
+
+def answers_of(corpus: Corpus, index: DenseIndex, stage: FirstStage, run: Run, k: int, titles: bool) -> list[Answer]:
+    """The best articles of a run of one question, with the first stage's scores of each.
+
+    Args:
+        corpus: What was searched.
+        index: Its vectors.
+        stage: What the first stage knows of that question.
+        run: The stage's hybrid run, or the same reordered.
+        k: Articles to give.
+        titles: Whether titles were searched.
+    """
+    hits = run.hits(0)[:k]
+    rows = [corpus.row_of[hit.cid] for hit in hits]
+    passages = index.best_passages(stage.vectors, run.rows[:, :k])[0].tolist()[: len(hits)]  # padding lies at the end
+    scores = _first_stage_scores(index, stage, rows, passages, titles)
+    return [
+        Answer(corpus.articles[row], hit.score, corpus.passages[passage].text, score)
+        for hit, row, passage, score in zip(hits, rows, passages, scores, strict=True)
+    ]
+
+
+def with_reranker(answers: Sequence[Answer], read: Sequence[Hit], probabilities: Iterable[float]) -> list[Answer]:
+    """Answers with what the reranker gave them.
+
+    Args:
+        answers: In any order.
+        read: Hits that the reranker was shown, and perhaps more after them.
+        probabilities: One for each hit it read.
+    """
+    given = {hit.cid: float(probability) for hit, probability in zip(read, probabilities, strict=False)}
+    return [replace(answer, reranker=given.get(answer.article.cid)) for answer in answers]
+
+
+def _first_stage_scores(
+    index: DenseIndex, stage: FirstStage, rows: Sequence[int], passage_rows: Sequence[int], titles: bool
+) -> list[FirstStageScores]:
+    bm25, dense, hybrid = (_by_row(run, run.scores) for run in (stage.bm25, stage.dense, stage.hybrid))
+    bm25_scaled, dense_scaled = (_by_row(run, min_max(run.scores)) for run in (stage.bm25, stage.dense))
+    named = stage.named[0] if stage.named else Named()
+    fields, question = titles and len(index.titles) > 0, stage.vectors[0]
+    return [
+        FirstStageScores(
+            bm25.get(row),
+            bm25_scaled.get(row, 0.0),
+            dense.get(row),
+            dense_scaled.get(row, 0.0),
+            float(index.passages[passage] @ question),
+            float(index.titles[row] @ question) if fields else None,
+            hybrid.get(row, 0.0),
+            "article" if row in named.articles else "part" if row in named.parts else None,
+        )
+        for row, passage in zip(rows, passage_rows, strict=True)
+    ]
+
+
+def _by_row(run: Run, scores: NDArray[np.float32]) -> dict[int, float]:
+    pairs = zip(run.rows[0].tolist(), scores[0].tolist(), strict=True)
+    return {row: score for row, score in pairs if row >= 0}

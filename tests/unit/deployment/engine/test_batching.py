@@ -1,0 +1,266 @@
+"""The queue before a model: merging, fairness, bounds, deadlines, clients that leave, and a model that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from deployment.engine.batching import Batcher
+from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded
+from tests.unit.deployment.held_model import HeldModel
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def model():
+    return HeldModel()
+
+
+def batcher(model, metrics, **changes):
+    limits = {"workers": 1, "batch_tokens": 10, "queue_tokens": 100}
+    return Batcher(model, lambda item: item, metrics, **(limits | changes))
+
+
+def value(metrics, name, **labels):
+    return metrics.registry.get_sample_value(name, {"endpoint": "test", **labels})
+
+
+async def test_results_come_back_in_the_order_of_the_items_whatever_the_batches(metrics):
+    queue = batcher(lambda items, _: [10 * item for item in items], metrics)
+    done = await queue.run([7, 1, 9, 3, 3, 8])
+    assert done.results == [70, 10, 90, 30, 30, 80]
+    await queue.close()
+
+
+async def test_no_batch_has_more_tokens_than_the_budget_unless_one_item_does(metrics):
+    sizes = []
+    queue = batcher(lambda items, _: sizes.append(list(items)) or list(items), metrics)
+    await asyncio.gather(queue.run([4, 4, 4, 4]), queue.run([25]), queue.run([3, 3]))
+    await queue.close()
+    assert all(sum(batch) <= 10 or len(batch) == 1 for batch in sizes)
+    assert sum(map(sum, sizes)) == 16 + 25 + 6
+
+
+async def test_requests_that_arrive_while_the_model_works_are_merged(metrics, model):
+    queue = batcher(model, metrics)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    others = [asyncio.create_task(queue.run([2])) for _ in range(4)]
+    await asyncio.sleep(0)
+    model.release()
+    await asyncio.gather(first, *others)
+    assert model.batches == [[5], [2, 2, 2, 2]]
+    await queue.close()
+
+
+async def test_a_short_request_is_not_held_up_by_a_long_one(metrics, model):
+    queue = batcher(model, metrics)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    long = asyncio.create_task(queue.run([5] * 8))
+    short = asyncio.create_task(queue.run([4]))
+    await asyncio.sleep(0)
+    model.release()
+    await short
+    assert not long.done()
+    await asyncio.gather(first, long)
+    assert model.batches[1] == [5, 4]
+    await queue.close()
+
+
+async def test_a_full_queue_refuses_with_a_time_to_try_again_and_takes_the_next_when_it_is_empty(metrics, model):
+    queue = batcher(model, metrics, queue_tokens=20)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    waiting = asyncio.create_task(queue.run([15]))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="15 tokens wait already and 20 may") as refused:
+        await queue.run([6])
+    assert int(refused.value.headers["retry-after"]) >= 1
+    assert value(metrics, "endpoint_rejections_total", reason="overloaded") == 1
+    model.release()
+    await asyncio.gather(first, waiting)
+    assert (await queue.run([6])).results == [6]
+    await queue.close()
+
+
+async def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(metrics):
+    queue = batcher(lambda items, _: list(items), metrics, queue_tokens=20)
+    assert (await queue.run([9] * 5)).results == [9] * 5
+    await queue.close()
+
+
+async def test_a_request_whose_deadline_passes_in_the_queue_never_reaches_the_model(metrics, model):
+    queue = batcher(model, metrics)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    with pytest.raises(DeadlinePassed):
+        await queue.run([3], deadline_seconds=0.02)
+    model.release()
+    await first
+    await queue.close()
+    assert model.batches == [[5]]
+    assert value(metrics, "endpoint_rejections_total", reason="deadline_passed") == 1
+    assert value(metrics, "endpoint_queue_depth") == 0
+
+
+async def test_a_request_that_is_begun_in_time_is_answered(metrics, model):
+    queue = batcher(model, metrics)
+    running = asyncio.create_task(queue.run([5], deadline_seconds=0.02))
+    await model.entered()
+    await asyncio.sleep(0.05)
+    model.release()
+    assert (await running).results == [5]
+    await queue.close()
+
+
+async def test_a_slow_first_batch_does_not_make_the_next_ones_look_late(metrics, model):
+    queue = batcher(model, metrics, batch_tokens=1000, queue_tokens=100_000)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    await asyncio.sleep(0.1)  # 50 tokens a second
+    waiting = asyncio.create_task(queue.run([1000] * 50))
+    await asyncio.sleep(0)
+    model.release()
+    await first
+    assert (await queue.run([7], deadline_seconds=5)).results == [7]
+    assert (await waiting).results == [1000] * 50
+    await queue.close()
+
+
+async def test_what_cannot_begin_in_time_is_refused_at_once(metrics):
+    gate, slow = threading.Event(), []
+
+    def work(items, _):
+        time.sleep(0.02)
+        if slow:
+            gate.wait(30)
+        return list(items)
+
+    queue = batcher(work, metrics, batch_tokens=1000, queue_tokens=1_000_000)
+    await queue.run([1000] * 5)  # 50,000 tokens a second
+    slow.append(1)
+    waiting = asyncio.create_task(queue.run([1000] * 300))
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlinePassed) as refused:
+        await queue.run([7], deadline_seconds=1.0)
+    assert int(refused.value.headers["retry-after"]) >= 2
+    waiting.cancel()
+    gate.set()
+    await queue.close()
+
+
+async def test_a_client_that_leaves_takes_its_items_out_of_the_queue(metrics, model):
+    queue = batcher(model, metrics)
+    first = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    gone = asyncio.create_task(queue.run([3, 3]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert value(metrics, "endpoint_queue_depth") == 0
+    assert value(metrics, "endpoint_rejections_total", reason="client_gone") == 1
+    model.release()
+    await first
+    await queue.close()
+    assert model.batches == [[5]]
+
+
+async def test_an_item_that_breaks_the_model_fails_alone(metrics, model):
+    def work(items, _):
+        if 6 in items:
+            raise ValueError("cannot read a six")
+        return list(items)
+
+    held = HeldModel(work)
+    queue = batcher(held, metrics)
+    first = asyncio.create_task(queue.run([5]))
+    await held.entered()
+    good, bad = asyncio.create_task(queue.run([2, 1])), asyncio.create_task(queue.run([6]))
+    await asyncio.sleep(0)
+    held.release()
+    assert (await good).results == [2, 1]
+    with pytest.raises(ModelFault, match="it was logged"):
+        await bad
+    await first
+    assert (await queue.run([4])).results == [4]
+    await queue.close()
+
+
+async def test_closing_answers_what_waits_and_refuses_what_comes(metrics, model):
+    queue = batcher(model, metrics)
+    waiting = [asyncio.create_task(queue.run([5])) for _ in range(4)]
+    await model.entered()
+    closing = asyncio.create_task(queue.close())
+    await asyncio.sleep(0)
+    with pytest.raises(NotReady, match="stopping"):
+        await queue.run([1])
+    model.release()
+    await closing
+    assert [(await one).results for one in waiting] == [[5]] * 4
+
+
+async def test_worker_seconds_of_all_requests_sum_up_to_the_time_of_the_machine(metrics):
+    def work(items, threads):
+        time.sleep(0.01 * len(items))
+        return list(items)
+
+    queue = batcher(work, metrics, workers=2)
+    done = await asyncio.gather(*(queue.run([4, 4]) for _ in range(6)))
+    await queue.close()
+    total = sum(one.worker_seconds for one in done)
+    spent = value(metrics, "endpoint_inference_duration_seconds_sum")
+    batches = value(metrics, "endpoint_inference_duration_seconds_count")
+    assert batches > 1
+    assert spent / 2 <= total <= spent  # a batch that has the machine to itself counts whole, else by half
+
+
+async def test_without_load_a_request_has_all_threads_and_under_load_each_worker_one(metrics):
+    seen, gate = [], threading.Event()
+
+    def work(items, threads):
+        seen.append(threads)
+        gate.wait(10)
+        return list(items)
+
+    queue = batcher(work, metrics, workers=2)
+    first = asyncio.create_task(queue.run([5]))
+    while not seen:
+        await asyncio.sleep(0.001)
+    others = [asyncio.create_task(queue.run([5])) for _ in range(3)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, *others)
+    assert seen[:2] == [2, 1]
+    await queue.close()
+
+
+async def test_the_event_loop_stays_free_while_the_model_works(metrics, model):
+    queue = batcher(model, metrics)
+    running = asyncio.create_task(queue.run([5]))
+    await model.entered()
+    turns = 0
+    for _ in range(50):
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns == 50
+    assert not running.done()
+    model.release()
+    await running
+    await queue.close()
+
+
+async def test_a_wall_clock_that_jumps_changes_nothing(metrics, monkeypatch):
+    jumps = iter([1e9, 0.0, -1e9] * 100)
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    queue = batcher(lambda items, _: list(items), metrics)
+    done = await queue.run([5, 5, 5], deadline_seconds=5)
+    assert done.results == [5, 5, 5]
+    assert 0 <= done.queue_seconds < 5
+    assert 0 <= done.infer_seconds < 5
+    await queue.close()
