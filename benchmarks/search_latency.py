@@ -7,9 +7,10 @@ hits both. The budget for reranking is 30 s here, so that nothing falls back, an
 share is given one. The first stage without any server, on the same questions in the same run, stands beside them.
 Without --bundle the newest trained retriever is served.
 
-Reranking takes several times as long where the law was not read beforehand (python -m deployment.engine.precomputed_states): the
-second line says which case was measured, `passage_states` in the last line too, which is JSON. RETRIEVER_STATES=DIR
-with an empty folder measures the slow case on a machine that has the fast one.
+Reranking takes several times as long where the law was not read beforehand
+(python -m deployment.engine.precomputed_states): the second line says which case was measured, `passage_states` in the
+last line too, which is JSON. RETRIEVER_STATES=DIR with an empty folder measures the slow case on a machine that has the
+fast one.
 """
 
 from __future__ import annotations

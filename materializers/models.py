@@ -1,4 +1,4 @@
-"""Keeps models as plain folders: safetensors, tokenizer and retriever.json."""
+"""Keeps models as plain folders: safetensors, tokenizer and settings.json."""
 
 from __future__ import annotations
 

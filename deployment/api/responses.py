@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from deployment.engine.states_report import PassageStatesOut
 from deployment.errors import CODES
 from retrieval.search.results import NamedAs
 
@@ -194,15 +195,6 @@ class Health(BaseModel):
     """The process is alive."""
 
     status: Literal["alive"]
-
-
-class PassageStatesOut(BaseModel):
-    """What the cross-encoder's lower layers gave of the law, read beforehand; without it a reranking takes longer."""
-
-    status: Literal["known", "missing", "being_looked_for"]
-    known: int = Field(description="Passages that are known.")
-    of: int = Field(description="Passages of the bundle.")
-    make: str = Field(description="Command that makes what is missing; it is found without a new start.")
 
 
 class ServiceOut(BaseModel):

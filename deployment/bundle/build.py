@@ -20,7 +20,8 @@ from retrieval.folders import MANIFEST, link_or_copy, mended_by, verify_folder, 
 from retrieval.model_store import FACTS as KEPT_FACTS
 from retrieval.model_store import KEPT, STAGES, Choice, facts_of, kept_retriever
 from retrieval.model_store.current_store import refresh_stages
-from retrieval.models.io.model_settings import SETTINGS_FILE, ModelSettings, load_settings
+from retrieval.models.io.model_settings import ModelSettings, load_settings, settings_file
+from retrieval.search.settings import is_retriever
 
 _logger = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
@@ -38,7 +39,7 @@ def resolve_model(model: str, root: Path = KEPT) -> Path:
     Raises:
         ArtifactError: If there is none, a folder is named that is none, or retrievers of several stores go by the name.
     """
-    if (Path(model) / "settings.json").is_file():
+    if is_retriever(Path(model)):
         return Path(model)
     if Path(model).is_dir() and (Path(model).is_absolute() or not (root / model).is_dir()):
         raise ArtifactError(f"{model}: not a retriever; name one that a training kept, such as {root}/1, or a version")
@@ -194,4 +195,4 @@ def _files_of(source: Path) -> list[str]:
 
 
 def _settings(folder: Path) -> ModelSettings | None:
-    return load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
+    return load_settings(folder) if settings_file(folder) else None

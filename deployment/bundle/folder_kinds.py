@@ -12,12 +12,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from retrieval.folders import MANIFEST
-from retrieval.models.io.model_settings import SETTINGS_FILE
+from retrieval.models.io.model_settings import settings_file
+from retrieval.search.settings import FORMER_SETTINGS_FILE, RETRIEVER_PARTS, SETTINGS_FILE, is_retriever
 
 BUNDLE_FACTS = "bundle.json"
 COMMAND = "python -m deployment.bundle"
-_PARTS = ("settings.json", "bi-encoder", "corpus")
-"""What every retriever folder has."""
 _ADAPTER, _SENTENCE = "adapter_config.json", ("modules.json", "config_sentence_transformers.json")
 _WEIGHTS = ("config.json", "model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
 _CACHED = "models--"
@@ -27,11 +26,6 @@ _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _OURS = "neither a bundle nor a model of this project"
 _NAMED = 3
 _MAKE = f"`{COMMAND} --to DIR` makes a bundle of a trained retriever"
-
-
-def is_retriever(folder: Path) -> bool:
-    """Whether a folder is a trained retriever, kept or bundled."""
-    return all((folder / name).exists() for name in _PARTS)
 
 
 def no_bundle(folder: Path) -> str:
@@ -48,7 +42,7 @@ def no_bundle(folder: Path) -> str:
     if is_retriever(around):
         make = f"`{COMMAND} --model {_typed(around)} --to DIR` makes a bundle of it, then name DIR"
         return f"a part of the retriever {around}; {make}"
-    if (folder / SETTINGS_FILE).is_file():
+    if settings_file(folder):
         return f"one model of this project, no bundle with law to search; {_MAKE}"
     if inner := _below(folder):
         return inner
@@ -91,12 +85,20 @@ def _stranger(folder: Path) -> str:
         return "an empty folder"
     if model := _model_of_others(folder, there):
         return model
-    if {*_PARTS[:2]} <= there or {*_PARTS[1:]} <= there:
-        lacking = ", ".join(part for part in _PARTS if part not in there)
-        return f"a part of a retriever, it lacks {lacking}; copy it whole from where it was made"
+    if lacking := _lacking(there):
+        return f"a part of a retriever, it lacks {', '.join(lacking)}; copy it whole from where it was made"
     if MANIFEST in there:
         return f"{_OURS}, although it has a {MANIFEST}"
     return f"{_OURS} (it holds {_names(folder / name for name in sorted(there))})"
+
+
+def _lacking(there: set[str]) -> list[str]:
+    """What a folder that looks like a retriever lacks of one; empty where it does not look like one."""
+    settings = {SETTINGS_FILE, FORMER_SETTINGS_FILE} & there
+    parts = [part for part in RETRIEVER_PARTS if part in there]
+    if parts == [*RETRIEVER_PARTS] or (settings and RETRIEVER_PARTS[0] in parts):
+        return [*(part for part in RETRIEVER_PARTS if part not in parts), *([] if settings else [SETTINGS_FILE])]
+    return []
 
 
 def _model_of_others(folder: Path, there: set[str]) -> str:

@@ -171,11 +171,3 @@ def _refuse_strangers(folder: Path) -> None:
             raise ArtifactError(f"{path}: no bundle has files of this kind; remove it or make the bundle again")
         if name not in listed and name != MANIFEST:
             raise ArtifactError(f"{path}: not listed in {MANIFEST}; remove it or make the bundle again")
-
-
-if __name__ == "__main__":
-    import sys
-
-    from deployment.bundle.build import main
-
-    sys.exit(main())

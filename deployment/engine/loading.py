@@ -16,7 +16,7 @@ from retrieval.errors import ArtifactError
 from retrieval.folders import mended_by, verify_folder
 from retrieval.models.bi_encoder import load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
-from retrieval.models.io.model_settings import SETTINGS_FILE, load_settings
+from retrieval.models.io.model_settings import load_settings, settings_file
 from retrieval.runtime import Runtime, choose_runtime
 
 Lap = Callable[[str], None]
@@ -80,7 +80,7 @@ def bounds_of(settings: ServingSettings) -> tuple[int, int]:
 
 def is_model(folder: Path) -> bool:
     """Whether a folder is one published model rather than a bundle of everything."""
-    return (folder / SETTINGS_FILE).is_file()
+    return settings_file(folder) is not None
 
 
 def model_facts(folder: Path, kind: str) -> BundleFacts:

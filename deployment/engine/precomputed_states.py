@@ -1,7 +1,7 @@
 """Token vectors of the law below a late-joining reranker's upper layers, mapped from a file that was made beforehand.
 
-Training leaves the file on its machine. ``python -m deployment.engine.precomputed_states --bundle DIR`` makes it on another one, once;
-with it a passage costs the upper layers only, the first time too.
+Training leaves the file on its machine. ``python -m deployment.engine.precomputed_states --bundle DIR`` makes it on
+another one, once; with it a passage costs the upper layers only, the first time too.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from deployment.api.responses import PassageStatesOut
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle, open_bundle
+from deployment.engine.states_report import PassageStatesOut
 from deployment.settings import ServingSettings, read_settings
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
-from retrieval.models.io.model_settings import SETTINGS_FILE
+from retrieval.models.io.model_settings import settings_file
 from retrieval.runtime import Runtime, choose_runtime
-from retrieval.search.embedding import corpus_states, kept_corpus_states, states_file
+from retrieval.search.embedding import corpus_states, kept_corpus_states
 from retrieval.search.state_files import note_use
+from retrieval.search.state_paths import states_file
 from retrieval.telemetry import telemetry_off
 
 FOLDER: Path = ServingSettings.model_fields["states"].default
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _opened(folder: Path) -> Bundle:
-    if (folder / SETTINGS_FILE).is_file():
+    if settings_file(folder):
         raise ConfigError(f"{folder}: holds a model without law, so there is nothing to read; name a bundle")
     return open_bundle(folder)
 

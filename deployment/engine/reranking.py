@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deployment.api.responses import PassageStatesOut
 from deployment.bundle.format import BundleFacts
 from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
 from deployment.engine.precomputed_states import BundledLaw
+from deployment.engine.states_report import PassageStatesOut
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line, clean_text
 from retrieval.data.segmentation import segment_texts

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deployment.api.responses import PassageStatesOut
+from deployment.engine.states_report import PassageStatesOut
 from deployment.errors import UpstreamFault
 from deployment.gateway.watch import Look
 

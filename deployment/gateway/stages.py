@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployment.api.responses import PassageStatesOut, ServiceOut
+from deployment.api.responses import ServiceOut
+from deployment.engine.states_report import PassageStatesOut
 from deployment.gateway.payloads import Fallback
 from retrieval.errors import ServingError
 from retrieval.search.results import Answer

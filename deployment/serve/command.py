@@ -241,7 +241,3 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--tied", action="store_true", help="stop when whoever started this ends, as make serve does")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from retrieval.folders import MANIFEST
+from retrieval.models.io.model_settings import settings_file
 
 _LAWS_NAMED = 6
 
@@ -27,7 +28,8 @@ def law_of(folder: Path) -> str:
 def data_version_of(folder: Path) -> str:
     """Fingerprint of the dataset that a retriever's encoder was trained on; empty where it does not say."""
     try:
-        values = json.loads((folder / "bi-encoder" / "retriever.json").read_text(encoding="utf-8"))
+        path = settings_file(folder / "bi-encoder")
+        values = json.loads(path.read_text(encoding="utf-8")) if path else {}
         return str(values.get("data_version") or "")
     except (OSError, ValueError, AttributeError):
         return ""

@@ -15,6 +15,7 @@ from retrieval.model_store.listing import listing
 from retrieval.runtime import choose_runtime
 from retrieval.search.results import Answer
 from retrieval.search.retriever import load_retriever
+from retrieval.search.settings import is_retriever
 
 _SNIPPET_CHARACTERS = 240
 
@@ -56,7 +57,7 @@ def _show(position: int, answer: Answer) -> str:
 
 def _folder_of(model: str) -> Path:
     """Folder of a model; where retrievers of several stores are kept, it is said which one it is."""
-    if (Path(model) / "settings.json").is_file():
+    if is_retriever(Path(model)):
         return Path(model)
     choice = kept_retriever(model, KEPT, refresh_stages)
     if len({one.store for one in kept_retrievers(KEPT)}) > 1:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.data.fields import passage_texts, query_texts, title_texts
+from retrieval.data.fields import query_texts
 from retrieval.models.backbone.batch_inference import Rows
 from retrieval.models.bi_encoder import BiEncoder
-from retrieval.models.frozen_layers import SplitEncoder, TokenStates, kept_lower_layers, read_lower_layers, states_key
+from retrieval.models.frozen_layers import SplitEncoder, TokenStates, kept_lower_layers, read_lower_layers
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
 from retrieval.search.state_files import make_room, needed_files
+from retrieval.search.state_paths import corpus_rows, file_of_rows
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def embed_corpus(
         states: The corpus's token vectors after the encoder's lowest layers; the other layers go on from there.
     """
     source = encoder if states is None else SplitEncoder(encoder, (states,))
-    passages, titles = _rows(encoder, corpus)
+    passages, titles = corpus_rows(encoder, corpus)
     vectors = source.encode_rows([*passages, *titles], runtime, label="embed corpus")
     return CorpusVectors(vectors[: len(passages)], vectors[len(passages) :])
 
@@ -63,11 +64,11 @@ def corpus_states(
         corpus: Cut, and segmented if the encoder reads segmented text.
         layers: How many layers; with 0 nothing is worth keeping and the answer is None.
         runtime: Where to compute.
-        folder: Keeps them for the next caller with the same weights and texts (`kept_states` says how long); None keeps
+        folder: Keeps them for the next caller with the same weights and texts (`state_files` says how long); None keeps
             nothing.
         label: Name of the progress bar; None shows none.
     """
-    rows = [row for part in _rows(encoder, corpus) for row in part]
+    rows = [row for part in corpus_rows(encoder, corpus) for row in part]
     return _states(encoder, rows, layers, runtime, folder, label, needed_files)
 
 
@@ -75,8 +76,8 @@ def kept_corpus_states(
     encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path
 ) -> TokenStates | None:
     """What `corpus_states` kept, mapped; None where it kept nothing. Nothing is made, which would take minutes."""
-    rows = [row for part in _rows(encoder, corpus) for row in part]
-    return kept_lower_layers(encoder.backbone, rows, layers, _states_file(encoder, rows, layers, runtime, folder))
+    rows = [row for part in corpus_rows(encoder, corpus) for row in part]
+    return kept_lower_layers(encoder.backbone, rows, layers, file_of_rows(encoder, rows, layers, runtime, folder))
 
 
 def query_states(
@@ -98,28 +99,12 @@ def _states(
 ) -> TokenStates | None:
     if layers == 0:
         return None
-    file = _states_file(encoder, rows, layers, runtime, folder) if folder else None
+    file = file_of_rows(encoder, rows, layers, runtime, folder) if folder else None
     new = file is not None and not file.exists()
     states = read_lower_layers(encoder.backbone, rows, layers, runtime, file, label)
     if new and file is not None and file.is_file():
         make_room(file, lambda: needed(file.parent))
     return states
-
-
-def states_file(encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path) -> Path:
-    """Where `corpus_states` keeps what it gives."""
-    return _states_file(encoder, [row for part in _rows(encoder, corpus) for row in part], layers, runtime, folder)
-
-
-def _states_file(encoder: BiEncoder, rows: Rows, layers: int, runtime: Runtime, folder: Path) -> Path:
-    return folder / f"{states_key(encoder.backbone, rows, layers, runtime)}.npy"
-
-
-def _rows(encoder: BiEncoder, corpus: Corpus) -> tuple[list[list[int]], list[list[int]]]:
-    """Token ids of every passage and of every title, if there are titles."""
-    kind = encoder.settings.text_kind
-    titles = title_texts(corpus, kind)
-    return encoder.tokenize_passages(passage_texts(corpus, kind)), encoder.tokenize_passages(titles)
 
 
 def embed_queries(

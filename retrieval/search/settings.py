@@ -1,4 +1,4 @@
-"""How a retriever's parts are joined, kept beside them as ``settings.json``."""
+"""How a retriever's parts are joined, kept beside them as ``retriever.json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from retrieval.errors import ArtifactError
 from retrieval.records import Corpus
 from retrieval.search.bm25 import Bm25Index, Units
 
-_FILE = "settings.json"
+SETTINGS_FILE = "retriever.json"
+FORMER_SETTINGS_FILE = "settings.json"
+"""Its name in folders written before version 0.2; they are still read."""
+RETRIEVER_PARTS = ("bi-encoder", "corpus")
+"""Folders that every retriever has."""
 NOT_A_RETRIEVER = "name one that a training kept, such as models/legal-retriever/1, or train with this version"
 """What to do about a folder that is none."""
 
@@ -78,9 +82,15 @@ class RetrieverSettings:
         return self.bm25_k1, self.bm25_b, self.bm25_units, titles, self.bm25_headings
 
 
+def is_retriever(folder: Path) -> bool:
+    """Whether a folder is a retriever that was saved, kept or bundled."""
+    parts = all((folder / name).exists() for name in RETRIEVER_PARTS)
+    return parts and any((folder / name).is_file() for name in (SETTINGS_FILE, FORMER_SETTINGS_FILE))
+
+
 def write_settings(settings: RetrieverSettings, folder: Path) -> None:
-    """Write ``settings.json`` into a folder."""
-    (folder / _FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    """Write ``retriever.json`` into a folder."""
+    (folder / SETTINGS_FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(folder: Path) -> RetrieverSettings:
@@ -89,7 +99,10 @@ def read_settings(folder: Path) -> RetrieverSettings:
     Raises:
         ArtifactError: If it is not there or holds something else.
     """
+    former = folder / FORMER_SETTINGS_FILE
+    path = folder / SETTINGS_FILE
     try:
-        return RetrieverSettings(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        found = path if path.is_file() or not former.is_file() else former
+        return RetrieverSettings(**json.loads(found.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ArtifactError(f"{folder}: not a retriever ({error}); {NOT_A_RETRIEVER}") from error

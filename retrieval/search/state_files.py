@@ -1,7 +1,7 @@
 """Files of token vectors on this disk: those that kept retrievers and bundles need stay, others while there is room.
 
-A file is named by its key (`models.split.states_key`), so that retrievers of one base, one corpus and one set of frozen
-layers share it. Several processes may make files, use them and make room at once.
+A file is named by its key (`models.frozen_layers.states_key`), so that retrievers of one base, one corpus and
+one set of frozen layers share it. Several processes may make files, use them and make room at once.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def needed_files(folder: Path, models: Path = MODELS) -> set[str]:
         models: What lies below it is looked into, once for each content; takes seconds for each.
     """
     uses = {user: noted for user, noted in _uses(folder).items() if _still_there(Path(user), noted)}
-    for settings in sorted(models.absolute().glob("**/cross-encoder/retriever.json")):
-        retriever = settings.parents[1]
+    for cross_encoder in sorted(models.absolute().glob("**/cross-encoder/")):
+        retriever = cross_encoder.parent
         if str(retriever) in uses or not (retriever / MANIFEST).is_file():
             continue
         names = _names_of(retriever, folder)
@@ -103,7 +103,7 @@ def _names_of(retriever: Path, folder: Path) -> set[str]:
     from retrieval.data.storage import load_dataset
     from retrieval.models.bi_encoder import BiEncoder
     from retrieval.models.cross_encoder import load_cross_encoder
-    from retrieval.search.embedding import states_file
+    from retrieval.search.state_paths import states_file
 
     try:
         model = load_cross_encoder(retriever / "cross-encoder")

@@ -16,7 +16,7 @@ def made(folder: Path, parts: float = 2.5) -> Path:
     """An empty, a small and a large file of ``parts`` parts, and a folder inside with its own manifest."""
     with write_folder(folder) as staging:
         (staging / "empty").touch()
-        (staging / "retriever.json").write_text(json.dumps({"training_run_id": "run-1"}))
+        (staging / "settings.json").write_text(json.dumps({"training_run_id": "run-1"}))
         with write_folder(staging / "tokenizer") as inner:
             (inner / "tokenizer.json").write_text("Điều 1")
         (staging / "weights.bin").write_bytes(os.urandom(int(parts * PART_BYTES)))

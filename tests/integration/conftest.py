@@ -28,10 +28,12 @@ PARTS = (
     "training_questions.csv",
     "configs",
     "retrieval",
+    "tracking",
+    "stacks",
+    "materializers",
+    "registry",
     "steps",
     "pipelines",
-    "materializers",
-    "stacks",
 )
 STEPS = (
     "ingest_articles", "preprocess_text", "segment_text", "split_queries", "validate_data", "train_bi_encoder",

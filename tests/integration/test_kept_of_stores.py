@@ -50,7 +50,7 @@ class Stores:
     def bundled_of(self, store: str, model: str) -> str:
         """What `python -m deployment.bundle` says it made a bundle of."""
         shutil.rmtree(self.folder / "out", ignore_errors=True)
-        done = self.run(store, "deployment.bundle.format", "--model", model, "--to", "out")
+        done = self.run(store, "deployment.bundle", "--model", model, "--to", "out")
         return done.stdout.rpartition("made from ")[2].strip()
 
 

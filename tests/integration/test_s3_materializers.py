@@ -76,6 +76,6 @@ def test_an_altered_object_is_named_by_its_address(store: Any, s3_server: S3Serv
 
 
 def test_a_half_written_artifact_is_not_loadable(store: Any, s3_server: S3Server) -> None:
-    put_bytes(s3_server.client(), json.dumps({}).encode(), f"{store.path}/half/content/retriever.json")
+    put_bytes(s3_server.client(), json.dumps({}).encode(), f"{store.path}/half/content/settings.json")
     with pytest.raises(ArtifactError, match=r"half/content: no manifest\.json; .* cut short"):
         BiEncoderMaterializer(f"{store.path}/half", store).load(object)

@@ -99,7 +99,7 @@ def test_models_are_registered_with_their_files_in_the_bucket_and_the_alias_of_t
         assert version.run_id == trained.run_id
     experiment = trained.client.get_experiment_by_name(EXPERIMENT).experiment_id
     files = {Path(name).name for name in names_below(s3_server, f"s3://{BUCKET}/mlflow/{experiment}/models")}
-    assert {"manifest.json", "retriever.json", "model.safetensors", "parts.json"} <= files
+    assert {"manifest.json", "settings.json", "model.safetensors", "parts.json"} <= files
 
 
 def test_both_models_are_published_under_the_run_with_manifest_and_pointer(
@@ -107,7 +107,7 @@ def test_both_models_are_published_under_the_run_with_manifest_and_pointer(
 ) -> None:
     for model, folder in PUBLISHED.items():
         run = assert_published(s3_server, BUCKET, folder, {trained.run_id})
-        settings = get_json(s3_server.client(), f"s3://{BUCKET}/{folder}/{run}/retriever.json")
+        settings = get_json(s3_server.client(), f"s3://{BUCKET}/{folder}/{run}/settings.json")
         assert settings["training_run_id"] == run
         assert trained.client.get_run(run).data.tags[f"zenml.model.{model}"] == "1"
 

@@ -99,7 +99,7 @@ def test_a_second_clean_home_that_shares_the_database_is_answered_from_the_cache
     done = team.second.train("--stack", "s3")
     assert team.second.recomputed() == set()
     assert "\nreranked" in done.stdout
-    assert (team.second.folder / "models/legal-retriever/1/settings.json").is_file()
+    assert (team.second.folder / "models/legal-retriever/1/retriever.json").is_file()
 
 
 def test_a_retriever_kept_before_stores_were_told_apart_is_found_by_its_files_in_the_bucket(
@@ -130,7 +130,7 @@ def test_a_published_model_is_pulled_by_stage_number_and_pointer(team: Team, tmp
     done = team.second.python("-m", "stacks.models", "pull", *arguments)
     assert "fetched from s3://team/bi-encoder/" in done.stdout
     verify_folder(tmp_path / "model")
-    settings = json.loads((tmp_path / "model/retriever.json").read_text())
+    settings = json.loads((tmp_path / "model/settings.json").read_text())
     assert f"/{settings['training_run_id']}" in done.stdout
 
 

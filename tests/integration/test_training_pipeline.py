@@ -41,7 +41,7 @@ def test_first_run_makes_staged_versions_reports_and_a_table(trained: Project, f
         assert "<script" not in (trained.folder / "reports" / name / "report.html").read_text()
     for row in ("bm25", "untouched", "mix", "trained", "hybrid", "reranked", "Gate: passed", "Next"):
         assert f"\n{row}" in first_run.output
-    assert (trained.folder / "models/legal-retriever/1/settings.json").is_file()
+    assert (trained.folder / "models/legal-retriever/1/retriever.json").is_file()
 
 
 def test_a_question_is_answered_with_ranked_articles_of_the_kept_retriever(trained: Project) -> None:

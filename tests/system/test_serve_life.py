@@ -185,7 +185,7 @@ def test_law_that_the_command_reads_is_found_by_a_running_service_with_the_same_
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process that lives on without its parent")
 def test_serving_that_make_started_ends_when_make_is_killed(folder: Path) -> None:
-    made = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'deployment.serve.command', *sys.argv[1:]])"
+    made = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'deployment.serve', *sys.argv[1:]])"
     with (folder / "said").open("w") as said:
         make = subprocess.Popen(
             [sys.executable, "-c", made, "--tied", "--model", "1", "--in-process", "--port", "0"],

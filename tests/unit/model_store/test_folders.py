@@ -14,7 +14,7 @@ from retrieval.model_store import facts_of, keep, kept_folder, record_stages
 @pytest.fixture
 def source(tmp_path):
     with write_folder(tmp_path / "source") as staging:
-        (staging / "settings.json").write_text("{}")
+        (staging / "retriever.json").write_text("{}")
     return tmp_path / "source"
 
 
@@ -27,7 +27,7 @@ def test_facts_are_kept_in_the_folder_and_signed_by_its_manifest(source, tmp_pat
 def test_a_kept_folder_shares_files_with_its_source_and_leaves_it_as_it_was(source, tmp_path):
     manifest = (source / "manifest.json").read_bytes()
     kept = keep(source, "3", tmp_path / "root", {"retriever": "3"})
-    assert (kept / "settings.json").samefile(source / "settings.json")
+    assert (kept / "retriever.json").samefile(source / "retriever.json")
     assert (source / "manifest.json").read_bytes() == manifest
     verify_folder(source)
     verify_folder(kept)
@@ -39,7 +39,7 @@ def test_where_the_disk_has_no_links_a_kept_folder_is_a_copy(source, tmp_path, m
 
     monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
     kept = keep(source, "3", tmp_path / "root")
-    assert not (kept / "settings.json").samefile(source / "settings.json")
+    assert not (kept / "retriever.json").samefile(source / "retriever.json")
     verify_folder(kept)
 
 
@@ -51,7 +51,7 @@ def test_a_folder_kept_without_facts_says_its_version_and_another_nothing(source
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"stages\.json: cannot be read .*; delete it; `python -m steps\.promotion\.kept_stages` writes it anew"),
+        ("{", r"stages\.json: cannot be read .*; delete it; `python -m registry\.local_stages` writes it anew"),
         ("[]", r"stages\.json: holds list, not an object; delete it; "),
         ('{"staging": ""}', r"no version is known to be in staging"),
     ],

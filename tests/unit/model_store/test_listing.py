@@ -67,7 +67,7 @@ def test_a_version_in_a_stage_that_is_not_kept_is_told_of(here):
         ("manifest.json", None, "no manifest.json"),
         ("corpus/articles.parquet", "x", "articles cannot be read"),
         ("corpus/articles.parquet", None, "articles cannot be read"),
-        ("bi-encoder/retriever.json", "[]", "2 articles of"),
+        ("bi-encoder/settings.json", "[]", "2 articles of"),
     ],
 )
 def test_what_is_damaged_is_a_line_and_the_others_are_listed(here, capsys, file, content, told):

@@ -28,7 +28,12 @@ print(child.process.pid, flush=True)
 time.sleep(600)
 """
 ANY_COMMAND = "import time; time.sleep(600)"
-OF_OURS = "from retrieval.processes.supervision import end_with_supervisor; end_with_supervisor(); import time; time.sleep(600)"
+OF_OURS = """\
+import time
+from retrieval.processes.supervision import end_with_supervisor
+end_with_supervisor()
+time.sleep(600)
+"""
 
 
 def alive(process):

@@ -19,11 +19,11 @@ def retriever(folder: Path, laws: tuple[str, ...], weights: str = "w", run: str 
     corpus = Corpus(articles, tuple(Passage(one.cid, 0, one.body) for one in articles), ("",) * len(articles))
     settings = {"pooling": "mean", "training_run_id": run, "data_version": f"data of {len(laws)}"}
     with write_folder(folder) as staging:
-        (staging / "settings.json").write_text("{}")
+        (staging / "retriever.json").write_text("{}")
         for name in ("bm25", "bi-encoder"):
             (staging / name).mkdir()
         (staging / "bm25" / "order.json").write_text(run)
-        (staging / "bi-encoder" / "retriever.json").write_text(json.dumps(settings))
+        (staging / "bi-encoder" / "settings.json").write_text(json.dumps(settings))
         (staging / "bi-encoder" / "weights").write_text(weights)
         save_dataset(Dataset(corpus, ()), staging / "corpus")
     return folder

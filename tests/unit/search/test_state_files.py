@@ -13,8 +13,9 @@ from retrieval.models.bi_encoder import BiEncoder
 from retrieval.runtime import Runtime
 from retrieval.search import embedding
 from retrieval.search import state_files as kept_states
-from retrieval.search.embedding import corpus_states, kept_corpus_states, states_file
+from retrieval.search.embedding import corpus_states, kept_corpus_states
 from retrieval.search.state_files import make_room, needed_files, note_use
+from retrieval.search.state_paths import states_file
 from tests.helpers.tiny_bundle import tiny_bundle, tiny_corpus, tiny_encoder
 
 RUNTIME = Runtime(torch.device("cpu"), torch.float32, 1)

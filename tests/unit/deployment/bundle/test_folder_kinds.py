@@ -65,7 +65,7 @@ def test_a_name_of_the_hub_is_the_base_of_a_training():
 
 def test_a_retriever_that_was_copied_in_part_says_what_it_lacks(tmp_path):
     (tmp_path / "bi-encoder").mkdir()
-    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "retriever.json").write_text("{}")
     assert "a part of a retriever, it lacks corpus; copy it whole" in told(tmp_path)
 
 

@@ -66,8 +66,8 @@ def test_facts_that_nobody_wrote_down_are_unknown_and_change_no_index(retriever_
 
 
 def test_a_changed_article_is_another_index(bundle, copied):
-    settings = json.loads((copied / "settings.json").read_text())
-    (copied / "settings.json").write_text(json.dumps(settings | {"bm25_weight": 0.9}))
+    settings = json.loads((copied / "retriever.json").read_text())
+    (copied / "retriever.json").write_text(json.dumps(settings | {"bm25_weight": 0.9}))
     write_manifest(copied)
     assert bundling.index_version(copied) != bundle.facts.index
 

@@ -74,11 +74,11 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, monkeypatch):
 
 def test_a_saved_folder_holds_no_pickle(saved):
     names = {path.name for path in saved.rglob("*")}
-    assert {"model.safetensors", "tokenizer.json", "config.json", "retriever.json", "manifest.json"} <= names
+    assert {"model.safetensors", "tokenizer.json", "config.json", "settings.json", "manifest.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json", "retriever.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json", "settings.json"])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "altered"])
 def test_a_damaged_saved_folder_is_one_artifact_error_that_names_the_file(saved, name, damage):
     path = saved / name
