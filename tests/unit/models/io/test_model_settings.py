@@ -34,5 +34,5 @@ def test_wrong_settings_are_named(tmp_path, values, message):
 def test_missing_or_cut_settings_are_one_clear_error(tmp_path, content):
     if content is not None:
         (tmp_path / SETTINGS_FILE).write_text(content)
-    with pytest.raises(ModelError, match=r"retriever\.json: cannot be read as JSON"):
+    with pytest.raises(ModelError, match=r"settings\.json: cannot be read as JSON"):
         load_settings(tmp_path)
