@@ -10,9 +10,9 @@ import materializers.findings
 import materializers.models
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
-from pipelines.launch import launched
+from pipelines.launch import folder_for_steps, launched
 from pipelines.preflight import folder_ready
-from pipelines.results import Outcome, export_report, load_output
+from pipelines.results import Outcome, exported_report, load_output
 from pipelines.with_tracking import tracked, tracking_ready, untold
 from registry.versions import artifact_of, find_version
 from retrieval.config import Config
@@ -22,13 +22,14 @@ from retrieval.evaluation.summary import measured_cutoffs, summary_table
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.scoring import check_files
 from retrieval.fingerprints import files_fingerprint
+from steps.evaluation.export_reports import export_report
 from steps.evaluation.index_corpus import index_corpus
 from steps.evaluation.score_questions import score_questions
 
 
 @pipeline(name="evaluation", execution_mode=ExecutionMode.FAIL_FAST)
 def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
-    """Search the questions and report.
+    """Search the questions, report, and leave the report where it is looked for.
 
     Args:
         config: What to score.
@@ -42,7 +43,7 @@ def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
         section = without(config.data, "source", "laws", "corpus", "questions", "test_questions")
         inputs = files_fingerprint([evaluation.corpus])
         retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
-    tracked(score_questions, config)(
+    report, _ = tracked(score_questions, config)(
         retriever,
         str(evaluation.questions),
         files_fingerprint([evaluation.questions]),
@@ -52,10 +53,12 @@ def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
         config.seed,
         **compute,
     )
+    if output := folder_for_steps(evaluation.output):
+        export_report(report, output)
 
 
 def run(config: Config, cache: bool) -> Outcome:
-    """Run the pipeline and put its report and runs into the output folder.
+    """Run the pipeline, which leaves its report and runs in the output folder, and tell what was measured.
 
     Raises:
         ConfigError: If there is no question file or no such version, or the output folder cannot be written.
@@ -71,7 +74,7 @@ def run(config: Config, cache: bool) -> Outcome:
     artifact = artifact_of(version, "retriever")
     response = launched(evaluation_pipeline, config, cache, str(artifact.id), version.name)
     report: Report = load_output(response, "score_questions", "evaluation_report")
-    page = export_report(report, evaluation.output)
+    page = exported_report(response, report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")
     evaluations = list(found.evaluations(measured_cutoffs(evaluation.cutoffs)).values())
     runs = ", ".join(sorted(path.name for path in report.folder.glob("*.trec")))
