@@ -75,8 +75,9 @@ def parse(name: str) -> Module | None:
 
 
 def _is_own(name: str) -> bool:
-    """Whether a module is the project's: its top-level package lies beside this one, whatever it is called."""
-    return (ROOT / name.partition(".")[0] / "__init__.py").is_file()
+    """Whether a module is the project's: its top-level package or file lies beside this package, whatever its name."""
+    top = ROOT / name.partition(".")[0]
+    return top.is_dir() or top.with_suffix(".py").is_file()
 
 
 def _file_of(name: str) -> Path | None:

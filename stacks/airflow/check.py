@@ -91,12 +91,9 @@ def _check(environment: Path, config: str) -> int:
         project = freeze(PROJECT, folder / "project")
         say("1/3 exporting the pipeline")
         _run([sys.executable, "-m", "stacks.register", "airflow"], project)
-        options = ["--set", f"orchestration.schedule={SCHEDULE}", "--set", f"orchestration.retries={RETRIES}"]
-        options += ["--set", "orchestration.retry_delay_seconds=1"]
-        _run(
-            [sys.executable, "run.py", "--pipeline", "training", "--config", config, "--stack", "airflow", *options],
-            project,
-        )
+        options = ["--config", config, "--stack", "airflow", "--set", f"orchestration.schedule={SCHEDULE}"]
+        options += ["--set", f"orchestration.retries={RETRIES}", "--set", "orchestration.retry_delay_seconds=1"]
+        _run([sys.executable, "run.py", "--pipeline", "training", *options], project)
         say("2/3 loading it in Airflow")
         _run([str(environment / "bin/airflow"), "db", "migrate"])
         name, dag = _loaded(environment, folder / "dags")
