@@ -19,10 +19,11 @@ from pipelines.results import finished, kept_retriever, load_output
 from registry.store import store_facts
 from registry.versions import find_version, set_stage
 from retrieval.folders import verify_folder
-from retrieval.model_store import facts_of, kept_folder, kept_retrievers
+from retrieval.model_store import KEPT, facts_of, keep, kept_folder, kept_retrievers
 from retrieval.records import Decision
 from retrieval.telemetry import telemetry_off
 from steps.evaluation.export_reports import export_reports
+from steps.promotion import fetch_retriever
 from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.keep_retriever import keep_retriever
 from steps.promotion.register_versions import register_versions
@@ -134,3 +135,19 @@ def test_production_and_the_newest_are_both_kept_and_found_by_their_stage(machin
     assert kept_folder("staging", machine.models).name == newest
     assert load_output(made, "keep_retriever", "kept_retriever") == str(machine.models / newest)
     assert kept_retriever(made, {}) == str(machine.models / newest)
+
+
+def test_what_was_trained_on_another_machine_is_fetched_by_its_stage_and_is_not_the_newest_here(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = machine.train(3, 0.9)
+    shutil.copytree(machine.models / "1", tmp_path / KEPT / "1")
+    other = keep(tmp_path / KEPT / "1", "5")
+    assert fetch_retriever.main(["staging"]) == 0
+    newest = load_output(run, "register_versions", "versions")["legal-retriever"]
+    assert capsys.readouterr().out.splitlines()[-1] == f"kept in {KEPT / newest}"
+    assert facts_of(KEPT / newest)["bi_encoder"] == facts_of(machine.models / newest)["bi_encoder"]
+    assert kept_folder("staging") == KEPT / newest
+    assert kept_folder("latest") == other
+    assert fetch_retriever.main(["99"]) == 2
