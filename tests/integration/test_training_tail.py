@@ -15,6 +15,7 @@ from zenml.config.global_config import GlobalConfiguration
 from zenml.enums import ExecutionMode, ModelStages
 from zenml.models import PipelineRunResponse
 
+from pipelines.evaluation import evaluation_pipeline
 from pipelines.results import finished, kept_retriever, load_output
 from registry.store import store_facts
 from registry.versions import find_version, set_stage
@@ -151,3 +152,18 @@ def test_what_was_trained_on_another_machine_is_fetched_by_its_stage_and_is_not_
     assert kept_folder("staging") == KEPT / newest
     assert kept_folder("latest") == other
     assert fetch_retriever.main(["99"]) == 2
+
+
+def test_an_evaluation_that_is_handed_over_holds_the_name_of_a_stage_and_not_what_is_in_it(
+    machine: Machine, tmp_path: Path
+) -> None:
+    newest = load_output(machine.train(3, 0.9), "register_versions", "versions")["legal-retriever"]
+    (tmp_path / "asked.csv").write_text("qid,question,cid\nq1,Hỏi?,[1]\n", encoding="utf-8")
+    asked = CONFIG.evaluation.model_copy(update={"questions": tmp_path / "asked.csv"})
+    set_stage(find_version("1"), ModelStages.PRODUCTION)
+    evaluation_pipeline.prepare(CONFIG.model_copy(update={"evaluation": asked}), "production")
+    later = evaluation_pipeline.invocations["score_questions"].client_lazy_loaders
+    for version in ("1", newest):
+        set_stage(find_version(version), ModelStages.PRODUCTION)
+        assert later["retriever"].evaluate().id == find_version(version).get_artifact("retriever").id
+        assert later["version"].evaluate() == version
