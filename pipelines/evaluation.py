@@ -76,7 +76,7 @@ def run(config: Config, cache: bool) -> Outcome:
     version = find_version(evaluation.model)
     artifact_of(version, MAIN[RETRIEVER])
     staged = evaluation.model in STAGES
-    response = launched(evaluation_pipeline, config, cache, evaluation.model if staged else version.name)
+    response = launched(evaluation_pipeline, config, cache, evaluation.model if staged else str(version.name))
     report: Report = load_output(response, "score_questions", "evaluation_report")
     page = exported_report(response, report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")

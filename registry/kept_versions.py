@@ -85,5 +85,5 @@ def fetch_version(name: str, root: Path = KEPT) -> Path:
         ConfigError: If there is no such version.
     """
     version = find_version(name)
-    made = {RETRIEVER: version.name, **parts_of(version)}
+    made = {RETRIEVER: str(version.name), **parts_of(version)}
     return keep_version(artifact_of(version, MAIN[RETRIEVER]), made, "", "", root, newest=False)
