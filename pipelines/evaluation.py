@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zenml import pipeline
 from zenml.client import Client
 from zenml.enums import ExecutionMode
@@ -10,11 +12,11 @@ import materializers.findings
 import materializers.models
 import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
-from pipelines.launch import launched
+from pipelines.launch import folder_for_steps, launched
 from pipelines.preflight import folder_ready
-from pipelines.results import Outcome, export_report, load_output
+from pipelines.results import Outcome, exported_report, load_output
 from pipelines.with_tracking import tracked, tracking_ready, untold
-from registry.versions import artifact_of, find_version
+from registry.versions import MAIN, RETRIEVER, artifact_of, find_version
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.evaluation.reports import Report
@@ -22,40 +24,44 @@ from retrieval.evaluation.summary import measured_cutoffs, summary_table
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.scoring import check_files
 from retrieval.fingerprints import files_fingerprint
+from retrieval.model_store import STAGES
+from steps.evaluation.export_reports import export_report
 from steps.evaluation.index_corpus import index_corpus
 from steps.evaluation.score_questions import score_questions
 
 
 @pipeline(name="evaluation", execution_mode=ExecutionMode.FAIL_FAST)
-def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
-    """Search the questions and report.
+def evaluation_pipeline(config: Config, version: str) -> None:
+    """Search the questions, report, and leave the report where it is looked for.
 
     Args:
         config: What to score.
-        artifact: Id of the retriever's artifact version.
-        version: Its version of legal-retriever.
+        version: Of legal-retriever; what is in a stage is looked up when the run gets there, however long that takes.
     """
     evaluation, compute = config.evaluation, {"precision": config.precision, "threads": config.threads}
     measured = without(evaluation, "questions", "corpus", "model", "output")
-    retriever = Client().get_artifact_version(artifact)
+    chosen = Client().get_model_version(RETRIEVER, version)  # in a pipeline ZenML asks for it when a step starts
+    retriever: Any = chosen.get_artifact(MAIN[RETRIEVER])
     if evaluation.corpus is not None:
         section = without(config.data, "source", "laws", "corpus", "questions", "test_questions")
         inputs = files_fingerprint([evaluation.corpus])
         retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
-    tracked(score_questions, config)(
+    report, _ = tracked(score_questions, config)(
         retriever,
         str(evaluation.questions),
         files_fingerprint([evaluation.questions]),
         config.data.duplicates,
-        version,
+        chosen.name,
         measured,
         config.seed,
         **compute,
     )
+    if output := folder_for_steps(evaluation.output):
+        export_report(report, output)
 
 
 def run(config: Config, cache: bool) -> Outcome:
-    """Run the pipeline and put its report and runs into the output folder.
+    """Run the pipeline, which leaves its report and runs in the output folder, and tell what was measured.
 
     Raises:
         ConfigError: If there is no question file or no such version, or the output folder cannot be written.
@@ -68,10 +74,11 @@ def run(config: Config, cache: bool) -> Outcome:
     folder_ready("evaluation.output", evaluation.output)
     tracking_ready(config)
     version = find_version(evaluation.model)
-    artifact = artifact_of(version, "retriever")
-    response = launched(evaluation_pipeline, config, cache, str(artifact.id), version.name)
+    artifact_of(version, MAIN[RETRIEVER])
+    staged = evaluation.model in STAGES
+    response = launched(evaluation_pipeline, config, cache, evaluation.model if staged else str(version.name))
     report: Report = load_output(response, "score_questions", "evaluation_report")
-    page = export_report(report, evaluation.output)
+    page = exported_report(response, report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")
     evaluations = list(found.evaluations(measured_cutoffs(evaluation.cutoffs)).values())
     runs = ", ".join(sorted(path.name for path in report.folder.glob("*.trec")))

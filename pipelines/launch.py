@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from zenml.client import Client
 from zenml.models import PipelineRunResponse
 from zenml.pipelines.pipeline_definition import Pipeline
@@ -9,7 +11,15 @@ from zenml.pipelines.pipeline_definition import Pipeline
 from pipelines.results import Outcome, finished
 from retrieval.config import Config, OrchestrationConfig
 from retrieval.errors import ConfigError
-from stacks.orchestration import AIRFLOW, UNATTENDED, dag_file, export_whole_pipelines, replace_schedules, run_options
+from stacks.orchestration import (
+    AIRFLOW,
+    KUBERNETES,
+    UNATTENDED,
+    dag_file,
+    export_whole_pipelines,
+    replace_schedules,
+    run_options,
+)
 
 
 class HandedOver(Exception):  # noqa: N818 - not an error
@@ -63,6 +73,16 @@ def configured(pipeline: Pipeline, config: Config, cache: bool) -> Pipeline:
 def runs_here() -> bool:
     """Whether the active stack runs pipelines at once and on this machine."""
     return _flavor() not in UNATTENDED
+
+
+def folder_for_steps(folder: Path) -> str:
+    """A folder of this machine as a step has to be told of it; empty where steps have no disk that outlives them.
+
+    Airflow's tasks run in a frozen copy of the project, so a path from the project's folder would lead into that copy.
+    """
+    if _flavor() == KUBERNETES:
+        return ""
+    return str(folder.absolute() if _flavor() == AIRFLOW else folder)
 
 
 def require_foreground(work: str) -> None:

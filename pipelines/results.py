@@ -1,12 +1,12 @@
-"""What a finished run leaves on this machine: exported reports, the kept retriever and the lines printed."""
+"""What a finished run has left on this machine, as its steps tell it, and the lines printed.
+
+On Kubernetes a step's disk goes with its pod, so there what has to lie on this machine is put there after the run.
+"""
 
 from __future__ import annotations
 
-import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,15 @@ from zenml.client import Client
 from zenml.enums import ExecutionStatus
 from zenml.models import PipelineRunResponse
 
-from materializers.models import RetrieverMaterializer
 from pipelines.next_command import Following
-from registry.store import run_of, store_facts
-from registry.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER
-from retrieval.errors import ArtifactError, RetrievalError
+from registry.kept_versions import keep_version
+from retrieval.errors import RetrievalError
 from retrieval.evaluation.reports import Report
-from retrieval.model_store import keep
+from steps.evaluation.export_reports import BI_ENCODER_FOLDER, CROSS_ENCODER_FOLDER, copy_report
 from tracking.runs import git_commit
 
-logger = logging.getLogger(__name__)
+_EXPORT, _KEEP = "export_reports", "keep_retriever"
+"""Steps of a training that leave results on this machine; absent where their disk is another."""
 
 
 @dataclass(frozen=True)
@@ -62,47 +61,32 @@ def load_output(response: PipelineRunResponse, step: str, name: str) -> Any:  # 
     return response.steps[step].outputs[name][0].load()
 
 
-def export_report(report: Report, folder: Path) -> Path:
-    """Copy a report out of the artifact store; other files of the folder are left alone. Gives the page's path.
-
-    Raises:
-        ArtifactError: If the folder cannot be written, a full disk for example; the artifact store still has it.
-    """
-    try:
-        shutil.copytree(report.folder, folder, dirs_exist_ok=True)
-    except OSError as error:  # what copytree collects of many files is one of these as well
-        raise ArtifactError(
-            f"{folder}: the report could not be copied there ({error.strerror or error}); make room and type the same"
-            " command again, which finds it in the artifact store"
-        ) from error
-    return folder / "report.html"
+def exported_reports(response: PipelineRunResponse, folder: Path) -> list[str]:
+    """Pages of a training's reports in a folder of this machine, copied now where its steps could not do it."""
+    if _EXPORT in response.steps:
+        return list(load_output(response, _EXPORT, "report_pages").values())
+    made = {
+        BI_ENCODER_FOLDER: load_output(response, "evaluate_bi_encoder", "bi_encoder_report"),
+        CROSS_ENCODER_FOLDER: load_output(response, "evaluate_cross_encoder", "cross_encoder_report"),
+    }
+    return [str(copy_report(report, folder / name)) for name, report in made.items()]
 
 
-def keep_retriever(response: PipelineRunResponse, made: Mapping[str, str]) -> Path:
-    """Put the run's retriever where `python -m retrieval.search` and bundles find it; one that is there already stays.
+def exported_report(response: PipelineRunResponse, report: Report, folder: Path) -> str:
+    """Page of an evaluation's report in a folder of this machine, copied now where its steps could not do it."""
+    if "export_report" in response.steps:
+        return str(load_output(response, "export_report", "report_page"))
+    return str(copy_report(report, folder))
+
+
+def kept_retriever(response: PipelineRunResponse, made: Mapping[str, str]) -> str:
+    """Folder on this machine that keeps a training's retriever, put there now where its steps could not do it.
 
     Args:
         response: The finished training.
         made: Version by model name.
     """
+    if _KEEP in response.steps:
+        return str(load_output(response, _KEEP, "kept_retriever"))
     artifact = response.steps["evaluate_cross_encoder"].outputs["retriever"][0]
-    folder = RetrieverMaterializer(artifact.uri, Client().active_stack.artifact_store).local_folder()
-    facts = {
-        "retriever": made[RETRIEVER],
-        "bi_encoder": made[BI_ENCODER],
-        "cross_encoder": made[CROSS_ENCODER],
-        "code": git_commit(Path.cwd()),
-        "run": run_of(artifact) or response.name,
-        "kept": datetime.now(timezone.utc).isoformat(),
-        **store_facts(),
-    }
-    kept = keep(folder, made[RETRIEVER], facts=facts)
-    if kept.name != made[RETRIEVER]:
-        logger.info(
-            "version %s of this ZenML store is kept as %s, since another retriever is called %s here;"
-            " `python -m retrieval.search --list` shows them",
-            made[RETRIEVER],
-            kept.name,
-            made[RETRIEVER],
-        )
-    return kept
+    return str(keep_version(artifact, made, response.name, git_commit(Path.cwd())))

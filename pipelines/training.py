@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from zenml import pipeline
 from zenml.enums import ExecutionMode
 
@@ -11,21 +14,22 @@ import materializers.reports
 import materializers.vectors  # noqa: F401 - registers them
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, without
-from pipelines.launch import launched
+from pipelines.launch import folder_for_steps, launched
 from pipelines.next_command import Following
 from pipelines.preflight import folder_ready, models_ready, place_ready
-from pipelines.results import Outcome, export_report, keep_retriever, load_output
+from pipelines.results import Outcome, exported_reports, kept_retriever, load_output
 from pipelines.with_alerts import announced, announcing, failures_announced
 from pipelines.with_tracking import tracked, tracking_ready, untold
 from registry.announcements import announce_training
-from registry.local_stages import note_stages
 from registry.production_check import production_ready
 from registry.reconcile import production_name
 from retrieval.config import Config
 from retrieval.model_store import KEPT
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
+from steps.evaluation.export_reports import export_reports
 from steps.promotion.gate_retriever import gate_retriever
+from steps.promotion.keep_retriever import keep_retriever
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
 from steps.report_folder import REPORTS
@@ -33,6 +37,7 @@ from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
 from steps.training.train_cross_encoder import train_cross_encoder
+from tracking.runs import git_commit
 
 TRAINING_KEYS = (
     "training",
@@ -51,13 +56,8 @@ TRAINING_KEYS = (
 
 
 @pipeline(name="training", execution_mode=ExecutionMode.FAIL_FAST)
-def training_pipeline(config: Config, production: str) -> None:
-    """Train, measure, judge and register.
-
-    Args:
-        config: Everything.
-        production: Version of legal-retriever in production, to be compared with; empty where there is none.
-    """
+def training_pipeline(config: Config) -> None:
+    """Train, measure, judge, register, and leave reports and retriever where they are looked for."""
     seed, compute = config.seed, {"precision": config.precision, "threads": config.threads}
     bi, cross = config.bi_encoder, config.cross_encoder
     base = base_inputs(bi.base)
@@ -89,7 +89,7 @@ def training_pipeline(config: Config, production: str) -> None:
         seed,
         **compute,
     )
-    decision = tracked(gate_retriever, config)(test_runs, config.gates, measured, production, seed)
+    decision = tracked(gate_retriever, config)(test_runs, config.gates, measured, seed)
     made = register_versions(
         encoder,
         reranker,
@@ -102,27 +102,38 @@ def training_pipeline(config: Config, production: str) -> None:
         decision,
         config.tracking.experiment,
     )
-    announcing(notify_result, announce_training)(test_runs, validation_runs, decision, made, measured, seed)
+    left = _leaving(retriever, made, bi_report, cross_report, config)
+    announcing(notify_result, announce_training)(test_runs, validation_runs, decision, made, measured, seed, after=left)
+
+
+def _leaving(retriever: Any, made: Any, bi_report: Any, cross_report: Any, config: Config) -> list[Any]:  # noqa: ANN401
+    """Wire the steps that leave results on this machine; none where the disk of a step is not this machine's.
+
+    Returns:
+        What they give. The result is told after them: a training is not finished before.
+    """
+    kept, reports = folder_for_steps(KEPT), folder_for_steps(config.reports)
+    if not kept:
+        return []
+    return [
+        keep_retriever(retriever, made, kept, git_commit(Path.cwd())),
+        export_reports(bi_report, cross_report, reports),
+    ]
 
 
 def run(config: Config, cache: bool) -> Outcome:
-    """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
+    """Run the pipeline, and tell how it went and where its reports and its retriever lie."""
     folder_ready("reports", config.reports)
     for folder in (KEPT, REPORTS):
         place_ready(folder)
     models_ready(config)
     tracking_ready(config)
-    before = production_name()
-    production_ready(before)
+    production_ready(production_name())
     with failures_announced(training_pipeline):
-        response = launched(announced(training_pipeline), config, cache, before)
-    reports = [
-        export_report(load_output(response, step, f"{step.removeprefix('evaluate_')}_report"), config.reports / name)
-        for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))
-    ]
+        response = launched(announced(training_pipeline), config, cache)
+    reports = exported_reports(response, config.reports)
     made = load_output(response, "register_versions", "versions")
-    kept = keep_retriever(response, made)
-    note_stages()
+    kept = kept_retriever(response, made)
     summary = load_output(response, "notify_result", "summary")
     lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}", *untold()]
     following: list[Following | str] = [

@@ -6,14 +6,18 @@ Bundles and searches find ``production`` and ``staging`` by it, without ZenML. T
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from retrieval.model_store import STAGES, kept_retrievers, record_stages
+from retrieval.model_store import KEPT, STAGES, kept_retrievers, record_stages
 from retrieval.model_store.current_store import ANSWER
 from stacks.command import run_command, say
 
 
-def note_stages() -> str:
+def note_stages(root: Path = KEPT) -> str:
     """Record the stages of legal-retriever as this ZenML store has them now.
+
+    Args:
+        root: Where retrievers are kept.
 
     Returns:
         Id of the store.
@@ -24,13 +28,13 @@ def note_stages() -> str:
     from registry.versions import in_stage
 
     facts = store_facts()
-    if unknown := [one for one in kept_retrievers() if not one.store and not one.fault]:
+    if unknown := [one for one in kept_retrievers(root) if not one.store and not one.fault]:
         from registry.adoption import adopt_own
 
         adopt_own(unknown, facts)
     inside = {stage: in_stage(ModelStages(stage)) for stage in STAGES}
     store = facts["store"]
-    record_stages({stage: version.name for stage, version in inside.items() if version is not None}, store=store)
+    record_stages({stage: version.name for stage, version in inside.items() if version is not None}, root, store)
     return store
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("retrieval", "tracking", "stacks", "materializers", "registry", "steps")
 _LEFT_OUT = frozenset({"retrieval.config", "steps.library_step"})
 """Modules no result depends on: configuration counts by its values, which are parameters; the other only wraps."""
 _LOADING = ("load", "read")
@@ -75,8 +74,14 @@ def parse(name: str) -> Module | None:
     return module
 
 
+def _is_own(name: str) -> bool:
+    """Whether a module is the project's: its top-level package or file lies beside this package, whatever its name."""
+    top = ROOT / name.partition(".")[0]
+    return top.is_dir() or top.with_suffix(".py").is_file()
+
+
 def _file_of(name: str) -> Path | None:
-    if name.partition(".")[0] not in PACKAGES or name in _LEFT_OUT:
+    if not _is_own(name) or name in _LEFT_OUT:
         return None
     base = ROOT.joinpath(*name.split("."))
     choices = (base.with_suffix(".py"), base / "__init__.py")
@@ -119,7 +124,7 @@ def _imported(statement: ast.Import | ast.ImportFrom, module: Module) -> Iterato
         parts = module.name.split(".")
         kept = len(parts) - statement.level + (1 if module.path.name == "__init__.py" else 0)
         origin = ".".join([*parts[:kept], *([origin] if origin else [])])
-    if origin.partition(".")[0] in PACKAGES:
+    if _is_own(origin):
         for alias in statement.names:
             inner = f"{origin}.{alias.name}"
             yield alias.asname or alias.name, (inner, "") if _file_of(inner) else (origin, alias.name)

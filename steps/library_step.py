@@ -1,4 +1,4 @@
-"""The decorator of every cached step: a step whose cache also covers the project code it reaches."""
+"""Decorators of steps: cached ones, whose cache also covers the code they reach, and ones that always run."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def library_step(function: Callable[..., object]) -> BaseStep:
     the code below the step is handed over as one of those variables. What the step did is told in its log.
     """
     return step(told(function), environment={CODE_VARIABLE: code_fingerprint(function)})
+
+
+def fresh_step(function: Callable[..., object]) -> BaseStep:
+    """Make a ZenML step that runs every time: for what reads or leaves something that no artifact shows.
+
+    What is in production changes between two runs, and a folder on this disk may have been deleted.
+    """
+    return step(told(function), enable_cache=False)

@@ -140,8 +140,9 @@ def _not_here(version: str, store: str, stage: str, known: Sequence[KeptRetrieve
     others = [one for one in known if one.version == version]
     strangers = f"; of another store, or not known to be of this one: {_listed(others)}" if others else ""
     return (
-        f"{root}: {named} is in {stage} but was not kept on this machine; train it here, or copy the folder, or a"
-        f" bundle of it, from the machine that did{strangers}"
+        f"{root}: {named} is in {stage} but was not kept on this machine; fetch it with `python -m"
+        f" steps.promotion.fetch_retriever {stage}` where that store is in use, or copy the folder, or a bundle of it,"
+        f" from a machine that has it{strangers}"
     )
 
 

@@ -67,8 +67,10 @@ def store_named(store: str, place: str = "") -> str:
     return f"{place} ({store[:_DIGITS]})" if place else f"store {store[:_DIGITS]}"
 
 
-def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str] | None = None) -> Path:
-    """Keep a retriever folder under its version and make it the newest; on one disk the files are shared.
+def keep(
+    folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str] | None = None, newest: bool = True
+) -> Path:
+    """Keep a retriever folder under its version; on one disk the files are shared.
 
     What is kept already, of the same store, version and content, is found again and stays; where its store was not
     noted, it is now. Anything else stays too: the new one gets another name.
@@ -78,6 +80,7 @@ def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str]
         version: Number in its store.
         root: Where retrievers are kept.
         facts: Where the version comes from; see `facts_of`.
+        newest: Whether it is what the last training gave.
 
     Returns:
         The kept folder.
@@ -89,7 +92,8 @@ def keep(folder: Path, version: str, root: Path = KEPT, facts: Mapping[str, str]
     try:
         with locked(root):
             target = _kept_before(folder, version, root, given) or _kept_anew(folder, version, root, given)
-            write_note(root / POINTER, {"version": target.name})
+            if newest:
+                write_note(root / POINTER, {"version": target.name})
     except OSError as error:
         raise ArtifactError(
             f"{root}: version {version} could not be kept there ({error.strerror or error}); make room and type the"

@@ -1,7 +1,8 @@
 """``python -m stacks.airflow.check``: has a real Airflow load and run the exported training pipeline, and looks at it.
 
-Airflow is installed into an environment of its own. ZenML's configuration and artifacts of the check are kept apart
-from the user's and dropped at the end. The last lines say what was seen; the exit code is 0 only if all of it is right.
+Airflow is installed into an environment of its own. What is run is a copy of the project: what it leaves, like ZenML's
+configuration and artifacts of the check, is kept apart from the user's and dropped at the end. The last lines say what
+was seen; the exit code is 0 only if all of it is right.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import RetrievalError, StorageError
+from retrieval.model_store import KEPT
+from stacks.airflow.frozen_code import freeze
 from stacks.command import run_command, say
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,9 +36,11 @@ FLOW = {
     "evaluate_bi_encoder": ("evaluate_cross_encoder",),
     "mine_negatives": ("train_cross_encoder",),
     "train_cross_encoder": ("evaluate_cross_encoder",),
-    "evaluate_cross_encoder": ("gate_retriever",),
+    "evaluate_cross_encoder": ("gate_retriever", "export_reports"),
     "gate_retriever": ("register_versions",),
-    "register_versions": ("notify_result",),
+    "register_versions": ("keep_retriever",),
+    "keep_retriever": ("notify_result",),
+    "export_reports": ("notify_result",),
 }
 """What must come before what in a training."""
 _READ_DAGS = """
@@ -82,18 +87,19 @@ def _check(environment: Path, config: str) -> int:
     install_airflow(environment)
     with tempfile.TemporaryDirectory(prefix="airflow-check-") as temporary:
         folder = Path(temporary)
-        os.environ.update(_sandbox(folder))
+        os.environ.update(sandbox(folder))
+        project = freeze(PROJECT, folder / "project")
         say("1/3 exporting the pipeline")
-        _run([sys.executable, "-m", "stacks.register", "airflow"])
-        options = ["--set", f"orchestration.schedule={SCHEDULE}", "--set", f"orchestration.retries={RETRIES}"]
-        options += ["--set", "orchestration.retry_delay_seconds=1"]
-        _run([sys.executable, "run.py", "--pipeline", "training", "--config", config, "--stack", "airflow", *options])
+        _run([sys.executable, "-m", "stacks.register", "airflow"], project)
+        options = ["--config", config, "--stack", "airflow", "--set", f"orchestration.schedule={SCHEDULE}"]
+        options += ["--set", f"orchestration.retries={RETRIES}", "--set", "orchestration.retry_delay_seconds=1"]
+        _run([sys.executable, "run.py", "--pipeline", "training", *options], project)
         say("2/3 loading it in Airflow")
         _run([str(environment / "bin/airflow"), "db", "migrate"])
         name, dag = _loaded(environment, folder / "dags")
         say("3/3 running it in Airflow")
         _run([str(environment / "bin/airflow"), "dags", "test", name])
-        seen = examine_run(set(dag["before"]))
+        seen = [*examine_run(set(dag["before"])), *left_behind(project)]
     say(f"DAG {name}: no import error, {len(dag['before'])} tasks in the training's order,")
     say(f"  schedule {dag['schedule']}, {RETRIES} retries a task; airflow dags test succeeded")
     for line in seen:
@@ -144,6 +150,25 @@ def examine_run(tasks: set[str]) -> list[str]:
     ]
 
 
+def left_behind(project: Path) -> list[str]:
+    """Look for what a training leaves in the project's folder.
+
+    Args:
+        project: From which the pipeline was exported.
+
+    Returns:
+        What was seen, for people.
+
+    Raises:
+        StorageError: If a report or the kept retriever is not there.
+    """
+    wanted = [project / f"reports/{name}/report.html" for name in ("bi-encoder", "cross-encoder")]
+    wanted.append(project / KEPT / "1/settings.json")
+    if missing := [str(path) for path in wanted if not path.is_file()]:
+        raise StorageError(f"the run is completed but left no {', '.join(missing)}; look at its last steps")
+    return [f"  its reports and its retriever ({KEPT}/1) were left in the project's folder"]
+
+
 def _loaded(environment: Path, dags: Path) -> tuple[str, dict[str, Any]]:
     printed = _run([str(environment / "bin/python"), "-c", _READ_DAGS, str(dags)])
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
@@ -158,7 +183,12 @@ def _loaded(environment: Path, dags: Path) -> tuple[str, dict[str, Any]]:
     return name, dag
 
 
-def _sandbox(folder: Path) -> dict[str, str]:
+def sandbox(folder: Path) -> dict[str, str]:
+    """Environment of an Airflow and a ZenML that know nothing of the user's.
+
+    Args:
+        folder: Holds everything they write.
+    """
     return {
         "ZENML_CONFIG_PATH": str(folder / "zenml"),
         "ZENML_LOCAL_STORES_PATH": str(folder / "zenml/stores"),
@@ -169,13 +199,13 @@ def _sandbox(folder: Path) -> dict[str, str]:
     }
 
 
-def _run(command: Sequence[str]) -> str:
-    """Run in the project's folder; gives what was printed.
+def _run(command: Sequence[str], folder: Path = PROJECT) -> str:
+    """Run in a folder, the project's unless another is given; gives what was printed.
 
     Raises:
         RetrievalError: If it failed; with the end of what it printed.
     """
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         shown = " ".join(command[:4])
         raise RetrievalError(f"{shown} ... ended with {done.returncode}:\n{(done.stdout + done.stderr)[-6000:]}")

@@ -38,8 +38,13 @@ PARTS = (
 STEPS = (
     "ingest_articles", "preprocess_text", "segment_text", "split_queries", "validate_data", "train_bi_encoder",
     "embed_corpus", "embed_corpus_untouched", "evaluate_bi_encoder", "mine_negatives", "train_cross_encoder",
-    "evaluate_cross_encoder", "gate_retriever", "register_versions", "notify_result",
+    "evaluate_cross_encoder", "export_reports", "gate_retriever", "register_versions", "keep_retriever",
+    "notify_result",
 )  # fmt: skip
+LEAVING = {"export_reports", "keep_retriever"}
+"""Steps that leave something on the machine."""
+ALWAYS = {*LEAVING, "gate_retriever"}
+"""Steps that are never answered from the cache: somebody may have deleted what they leave, or promoted a version."""
 WITH_INTERRUPT = """\
 import signal, sys
 import run

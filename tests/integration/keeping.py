@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from zenml.enums import ModelStages
 
-from pipelines.results import finished, keep_retriever, load_output
+from pipelines.results import finished, kept_retriever, load_output
 from registry.local_stages import note_stages
 from registry.versions import find_version, set_stage
 from retrieval.telemetry import telemetry_off
@@ -21,8 +21,8 @@ def main(seed: int, promote: bool) -> None:
     telemetry_off()
     response = finished(small_pipeline(seed=seed, share=0.8))
     made = load_output(response, "register_versions", "versions")
-    stand_in = SimpleNamespace(steps={"evaluate_cross_encoder": response.steps["make_models"]})
-    folder = keep_retriever(stand_in, made)
+    stand_in = SimpleNamespace(steps={"evaluate_cross_encoder": response.steps["make_models"]}, name=response.name)
+    folder = kept_retriever(stand_in, made)
     if promote:
         set_stage(find_version(made["legal-retriever"]), ModelStages.PRODUCTION)
     note_stages()

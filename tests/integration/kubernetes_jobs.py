@@ -35,7 +35,7 @@ def main() -> None:
 
     config = Config.model_validate({"orchestration": {"schedule": "0 2 * * 0", "retries": 3}})
     pipeline = configured(training_pipeline, config, cache=True)
-    pipeline.prepare(config, "")
+    pipeline.prepare(config)
     steps, schedule = pipeline._run_args["step_configurations"], pipeline._run_args["schedule"]
     snapshot, _, _ = pipeline._compile(steps=steps, schedule=schedule)
     orchestrator = Client().active_stack.orchestrator

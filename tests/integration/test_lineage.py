@@ -29,7 +29,7 @@ ARTIFACTS = {
     "bi_encoder_training", "corpus_vectors", "untouched_vectors", "bi_encoder_report", "first_stage_runs",
     "first_stage_validation_runs", "validation_runs",
     "hard_negatives", "cross_encoder", "cross_encoder_training", "retriever", "cross_encoder_report", "test_runs",
-    "decision", "versions", "summary",
+    "decision", "versions", "summary", "kept_retriever", "report_pages",
 }  # fmt: skip
 
 

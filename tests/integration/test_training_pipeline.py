@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 
 import pytest
 import yaml
 
-from tests.integration.conftest import STEPS, FirstRun, Project
+from tests.integration.conftest import ALWAYS, STEPS, FirstRun, Project
 
 QUESTIONS = """qid,question,cid
 a1,Người lao động được nghỉ phép năm bao nhiêu ngày?,"[""45/2019/QH14:113""]"
@@ -75,7 +76,13 @@ def test_no_artifact_is_a_pickle_and_each_has_a_content_hash_and_a_picture(train
         " left join artifact_visualization p on p.artifact_version_id = v.id group by v.id"
     )
     assert {name for name, content_hash, _ in rows if not content_hash} == set()
-    assert {name for name, _, pictures in rows if not pictures} <= {"versions", "summary"}
+    assert {name for name, _, pictures in rows if not pictures} <= {
+        "versions",
+        "summary",
+        "kept_retriever",
+        "report_pages",
+        "report_page",
+    }
 
 
 def test_tracked_metrics_are_in_mlflow(trained: Project) -> None:
@@ -87,20 +94,30 @@ def test_tracked_metrics_are_in_mlflow(trained: Project) -> None:
     assert "bi_encoder.training.learning_rate" in parameters
 
 
-def test_second_run_is_all_cached_and_makes_no_version(trained: Project) -> None:
-    before = trained.versions()
+def test_second_run_computes_nothing_makes_no_version_and_puts_deleted_results_back(
+    trained: Project, first_run: FirstRun
+) -> None:
+    before, kept = trained.versions(), trained.folder / "models/legal-retriever/1"
+    facts = json.loads((kept / "facts.json").read_text())
+    for folder in (kept, trained.folder / "reports"):
+        shutil.rmtree(folder)
     done = trained.train()
-    assert trained.recomputed() == set()
+    assert trained.recomputed() == ALWAYS
     assert trained.versions() == before
-    assert "\nreranked" in done.stdout
+    ends = [output[output.rindex("\nReports\n") :] for output in (first_run.output, done.stdout)]
+    assert ends[0] == ends[1]
+    assert f"\nRetriever kept in {kept.relative_to(trained.folder)}\n" in ends[1]
+    assert {**json.loads((kept / "facts.json").read_text()), "kept": facts["kept"]} == facts
+    for name in ("bi-encoder", "cross-encoder"):
+        assert (trained.folder / "reports" / name / "report.html").is_file()
 
 
 def test_a_changed_library_function_recomputes_exactly_the_steps_that_reach_it(trained: Project) -> None:
     trained.replace("retrieval/search/fusion.py", "start + 64", "start + 32 + 32")
     trained.replace("retrieval/data/cleaning.py", "from __future__", "# A comment changes nothing.\nfrom __future__")
     trained.train()
-    # what they give is the same to the last bit, so nothing is recomputed for reading it; the gate may search itself
-    assert trained.recomputed() == {"evaluate_bi_encoder", "evaluate_cross_encoder", "gate_retriever"}
+    # what they give is the same to the last bit, so nothing is recomputed for reading it
+    assert trained.recomputed() == {"evaluate_bi_encoder", "evaluate_cross_encoder", *ALWAYS}
 
 
 def test_a_changed_input_file_is_read_again_and_the_same_content_stops_there(trained: Project) -> None:
@@ -160,7 +177,7 @@ def test_promotion_moves_all_three_models_once_and_the_next_training_compares_wi
     before = trained.versions()
     done = trained.train()
     assert "against production" in done.stdout
-    assert trained.recomputed() == {"gate_retriever", "register_versions", "notify_result"}
+    assert trained.recomputed() == {"register_versions", "notify_result", *ALWAYS}
     assert trained.versions() == before
     assert "in production already" in trained.run("--pipeline", "promotion", "--set", "promotion.version=1").stdout
     refused = trained.run("--pipeline", "promotion", "--set", "promotion.rollback=true", expect=2)

@@ -47,6 +47,21 @@ FILES = {
             def picture(self, model):
                 return unused("x")
     """,
+    "registry/__init__.py": "",
+    "registry/versions.py": """
+        from stacks import place
+        def newest():
+            return place.bucket()
+        def oldest():
+            return 1
+    """,
+    "stacks/__init__.py": "",
+    "stacks/place.py": """
+        def bucket():
+            return "team"
+        def server():
+            return "host"
+    """,
     "steps/__init__.py": "",
     "steps/work.py": """
         from __future__ import annotations
@@ -62,6 +77,9 @@ FILES = {
             return unused(text)
         def showing():
             return page()
+        def registering():
+            from registry.versions import newest
+            return newest()
     """,
 }
 
@@ -113,15 +131,30 @@ def edit(path: Path, old: str, new: str) -> None:
         ("retrieval/text.py", "def unused(text):\n", "def unused(\n    text,\n):\n", set()),
         ("retrieval/config.py", "depth = 1", "depth = 2", set()),
         ("materializers/model.py", 'unused("x")', 'unused("y")', set()),
+        ("registry/versions.py", "return place.bucket()", "return place.bucket() or 1", {"registering"}),
+        ("registry/versions.py", "return 1", "return 2", set()),
+        ("stacks/place.py", '"team"', '"other"', {"registering"}),
+        ("stacks/place.py", '"host"', '"other"', set()),
     ],
 )
 def test_an_edit_changes_the_fingerprint_of_exactly_those_that_reach_it(
     project: Path, file: str, old: str, new: str, changed: set[str]
 ) -> None:
-    names = ("cleaning", "encoding", "lazily", "showing")
+    names = ("cleaning", "encoding", "lazily", "showing", "registering")
     before = {name: fingerprint(name) for name in names}
     edit(project / file, old, new)
     assert {name for name in names if fingerprint(name) != before[name]} == changed
+
+
+def test_a_package_that_is_added_later_is_seen_without_being_listed_anywhere(project: Path) -> None:
+    names = ("cleaning", "encoding", "lazily", "showing", "registering")
+    edit(project / "registry/versions.py", "from stacks import place\n", "from tracking.runs import bucket\n")
+    edit(project / "registry/versions.py", "place.bucket()", "bucket()")
+    (project / "tracking").mkdir()  # a folder without __init__.py can be imported, too
+    (project / "tracking/runs.py").write_text("def bucket():\n    return 1\n", encoding="utf-8")
+    before = {name: fingerprint(name) for name in names}
+    edit(project / "tracking/runs.py", "return 1", "return 2")
+    assert {name for name in names if fingerprint(name) != before[name]} == {"registering"}
 
 
 def test_files_count_by_content_and_not_by_name_or_date(tmp_path: Path) -> None:
@@ -140,3 +173,11 @@ def test_a_step_of_this_project_reaches_what_it_calls_and_what_loads_its_input()
     assert ("retrieval.data.splits", "_groups") in reached
     assert ("retrieval.data.storage", "load_dataset") in reached
     assert not [target for target in reached if target[0].startswith(("retrieval.models", "retrieval.code_graph"))]
+
+
+def test_registering_versions_reaches_the_stacks_and_training_does_not() -> None:
+    forget()
+    registering = code_graph.reachable(("steps.promotion.register_versions", "register_versions"))
+    assert ("stacks.connection", "s3_of") in registering
+    training = code_graph.reachable(("steps.training.train_bi_encoder", "train_bi_encoder"))
+    assert not [target for target in training if target[0].startswith("stacks")]

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from pipelines.preflight import folder_ready, place_ready
-from pipelines.results import export_report
 from retrieval.errors import ArtifactError, ConfigError
+from steps.evaluation.export_reports import copy_report
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path):
@@ -32,7 +32,7 @@ def test_a_report_that_cannot_be_copied_says_where_to(tmp_path):
     (tmp_path / "taken").write_text("x", encoding="utf-8")
 
     with pytest.raises(ArtifactError, match=rf"{tmp_path}/taken/mine: the report could not be copied there"):
-        export_report(SimpleNamespace(folder=tmp_path / "report"), tmp_path / "taken" / "mine")
+        copy_report(SimpleNamespace(folder=tmp_path / "report"), tmp_path / "taken" / "mine")
 
 
 def test_a_place_for_results_that_no_key_names_is_told_before_the_pipeline(tmp_path):
