@@ -9,12 +9,12 @@ from zenml.enums import ExecutionMode
 import materializers.findings
 import materializers.models
 import materializers.reports  # noqa: F401 - registers them
-from pipelines.inputs import without
+from pipelines.inputs import compute_of, without
 from pipelines.launch import launched
 from pipelines.preflight import folder_ready
 from pipelines.results import Outcome, export_report, load_output
 from pipelines.with_tracking import tracked, tracking_ready, untold
-from registry.versions import artifact_of, find_version
+from registry.versions import artifact_of, find_version, name_of
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.evaluation.reports import Report
@@ -35,7 +35,7 @@ def evaluation_pipeline(config: Config, artifact: str, version: str) -> None:
         artifact: Id of the retriever's artifact version.
         version: Its version of legal-retriever.
     """
-    evaluation, compute = config.evaluation, {"precision": config.precision, "threads": config.threads}
+    evaluation, compute = config.evaluation, compute_of(config)
     measured = without(evaluation, "questions", "corpus", "model", "output")
     retriever = Client().get_artifact_version(artifact)
     if evaluation.corpus is not None:
@@ -69,7 +69,7 @@ def run(config: Config, cache: bool) -> Outcome:
     tracking_ready(config)
     version = find_version(evaluation.model)
     artifact = artifact_of(version, "retriever")
-    response = launched(evaluation_pipeline, config, cache, str(artifact.id), version.name)
+    response = launched(evaluation_pipeline, config, cache, str(artifact.id), name_of(version))
     report: Report = load_output(response, "score_questions", "evaluation_report")
     page = export_report(report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")

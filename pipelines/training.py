@@ -10,7 +10,7 @@ import materializers.models
 import materializers.reports
 import materializers.vectors  # noqa: F401 - registers them
 from pipelines.data import dataset_steps
-from pipelines.inputs import base_inputs, without
+from pipelines.inputs import base_inputs, compute_of, without
 from pipelines.launch import launched
 from pipelines.next_command import Following
 from pipelines.preflight import folder_ready, models_ready, place_ready
@@ -58,7 +58,7 @@ def training_pipeline(config: Config, production: str) -> None:
         config: Everything.
         production: Version of legal-retriever in production, to be compared with; empty where there is none.
     """
-    seed, compute = config.seed, {"precision": config.precision, "threads": config.threads}
+    seed, compute = config.seed, compute_of(config)
     bi, cross = config.bi_encoder, config.cross_encoder
     base = base_inputs(bi.base)
     measured = without(config.evaluation, "questions", "corpus", "model", "output")

@@ -19,4 +19,4 @@ def library_step(function: Callable[..., object]) -> BaseStep:
     ZenML's cache key covers a step's own source, its parameters, inputs and environment variables. The fingerprint of
     the code below the step is handed over as one of those variables. What the step did is told in its log.
     """
-    return step(told(function), environment={CODE_VARIABLE: code_fingerprint(function)})
+    return step(environment={CODE_VARIABLE: code_fingerprint(function)})(told(function))
