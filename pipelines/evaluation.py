@@ -6,9 +6,6 @@ from zenml import pipeline
 from zenml.client import Client
 from zenml.enums import ExecutionMode
 
-import materializers.findings
-import materializers.models
-import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import compute_of, without
 from pipelines.launch import launched
 from pipelines.preflight import folder_ready

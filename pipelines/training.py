@@ -5,10 +5,6 @@ from __future__ import annotations
 from zenml import pipeline
 from zenml.enums import ExecutionMode
 
-import materializers.findings
-import materializers.models
-import materializers.reports
-import materializers.vectors  # noqa: F401 - registers them
 from pipelines.data import dataset_steps
 from pipelines.inputs import base_inputs, compute_of, without
 from pipelines.launch import launched

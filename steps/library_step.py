@@ -7,6 +7,7 @@ from collections.abc import Callable
 from zenml import step
 from zenml.steps import BaseStep
 
+from materializers.registration import register_materializers
 from retrieval.fingerprints import code_fingerprint
 from steps.log_summary import told
 
@@ -18,5 +19,7 @@ def library_step(function: Callable[..., object]) -> BaseStep:
 
     ZenML's cache key covers a step's own source, its parameters, inputs and environment variables. The fingerprint of
     the code below the step is handed over as one of those variables. What the step did is told in its log.
+    Materializers are registered here, because ZenML chooses those of a step's outputs when it compiles the step.
     """
+    register_materializers()
     return step(environment={CODE_VARIABLE: code_fingerprint(function)})(told(function))

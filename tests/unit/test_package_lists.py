@@ -1,4 +1,4 @@
-"""The lists of packages in pyproject.toml: one that is left out would be unchecked, or missing where it is installed."""
+"""The lists of packages in pyproject.toml: one left out would be unchecked, or missing where it is installed."""
 
 import sys
 from pathlib import Path
