@@ -16,8 +16,8 @@ from typing import Literal
 from zenml.client import Client
 from zenml.exceptions import EntityExistsError
 
+from registry.errors import PromotionError
 from registry.versions import RETRIEVER, name_of, record, versions
-from retrieval.errors import PromotionError
 
 CHANGES = "legal-retriever-production"
 _DESCRIPTION = f"Changes of what is in production, oldest first; each version is one change of {RETRIEVER}"

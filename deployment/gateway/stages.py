@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployment.api.responses import PassageStatesOut, ServiceOut
+from deployment.errors import ServingError
 from deployment.gateway.payloads import Fallback
-from retrieval.errors import ServingError
 from retrieval.search.results import Answer
 
 

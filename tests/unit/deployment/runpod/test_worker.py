@@ -19,10 +19,11 @@ from deployment.bundle.format import Bundle
 from deployment.engine import reranking
 from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.precomputed_states import law_states
+from deployment.errors import ServingError
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
 from deployment.settings import ServingSettings
-from retrieval.errors import ArtifactError, ConfigError, ServingError
+from retrieval.errors import ArtifactError, ConfigError
 from retrieval.runtime import Runtime
 from tests.helpers.tiny_bundle import QUESTION
 
