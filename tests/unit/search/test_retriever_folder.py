@@ -1,4 +1,4 @@
-"""A retriever is the same from its folder, which is whole or absent: damage is refused, a failed save changes nothing."""
+"""A retriever is the same from its folder, which is whole or absent: damage is refused, a failed save undone."""
 
 import shutil
 from dataclasses import replace
