@@ -18,8 +18,9 @@ from types import ModuleType
 from typing import NoReturn
 
 from retrieval.config_file import load_config
-from retrieval.errors import ConfigError, RetrievalError, StoreError
+from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
+from stacks.errors import StoreError
 
 ROOT = Path(__file__).resolve().parent
 PIPELINES = {

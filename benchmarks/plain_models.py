@@ -17,7 +17,8 @@ QUESTION = "Người lao động được nghỉ phép năm bao nhiêu ngày?"
 
 def law_texts(count: int, syllables: int, seed: int = 0) -> list[str]:
     """Different stretches of law, each within a tenth of so many syllables."""
-    draw, texts = random.Random(seed), []
+    draw = random.Random(seed)
+    texts: list[str] = []
     bodies = [article.body.split() for article in load_bundled() if len(article.body.split()) > 1.1 * syllables]
     while len(texts) < count:
         words = draw.choice(bodies)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def _measure(s3: S3, store: object, rows: int, dimension: int, rounds: int) -> N
     matrix = np.empty((rows, dimension), np.float16)
     for first in range(0, rows, 8192):
         matrix[first : first + 8192] = rng.standard_normal((min(8192, rows - first), dimension), np.float32)
-    vectors, size = CorpusVectors(matrix, matrix[:1]), matrix.nbytes / MEGABYTE
+    vectors, size = CorpusVectors(matrix, matrix[:1]), matrix.nbytes / MEGABYTE  # type: ignore[arg-type]  # float16
     seconds: dict[str, list[float]] = {}
     extra: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -66,10 +67,10 @@ def _measure(s3: S3, store: object, rows: int, dimension: int, rounds: int) -> N
             uri = f"s3://{BUCKET}/zenml/vectors-{number}"
             materializer, key = VectorsMaterializer(uri, store), f"raw-{number}"  # type: ignore[arg-type]
             tasks: list[tuple[str, Callable[[], object], float]] = [
-                ("raw upload", lambda key=key: s3.client.upload_file(str(source), BUCKET, key), 0),
-                ("save", lambda one=materializer: one.save(vectors), 0),
-                ("raw download", lambda key=key: s3.client.download_file(BUCKET, key, str(back)), 0),
-                ("load", lambda one=materializer: _read(one), size),
+                ("raw upload", partial(s3.client.upload_file, str(source), BUCKET, key), 0),
+                ("save", partial(materializer.save, vectors), 0),
+                ("raw download", partial(s3.client.download_file, BUCKET, key, str(back)), 0),
+                ("load", partial(_read, materializer), size),
             ]  # fmt: skip
             for name, task, held in tasks:
                 took, peak = _timed(task)

@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -94,7 +95,7 @@ def served(
             ask(question, True)
         for question in questions:
             for name, rerank in zip(spent, (False, True), strict=True):
-                spent[name].append(seconds(lambda question=question, rerank=rerank: ask(question, rerank)))
+                spent[name].append(seconds(partial(ask, question, rerank)))
     return spent, states
 
 
@@ -103,7 +104,7 @@ def bare(bundle: Bundle, questions: Sequence[str]) -> list[float]:
     retriever = bundle.retriever(choose_runtime(), rerank=False)
     for question in questions[:_WARM_UP_QUESTIONS]:
         retriever.search(question)
-    return [seconds(lambda question=question: retriever.search(question)) for question in questions]
+    return [seconds(partial(retriever.search, question)) for question in questions]
 
 
 def with_share(bundle: Bundle, folder: Path) -> Bundle:

@@ -220,7 +220,10 @@ def reranking(given: Any, texts: list[str], runtime: Runtime, scratch: Path) -> 
     model.save(scratch / "cross-encoder")
     with ExitStack() as stack:
         mine = stack.enter_context(ours("cross_encoder_service", scratch / "cross-encoder", scratch / "cross.log"))
-        payload = lambda text: {"query": QUESTION, "documents": [text]}  # noqa: E731
+
+        def payload(text: str) -> dict[str, Any]:
+            return {"query": QUESTION, "documents": [text]}
+
         targets = [Target("ours", mine, "/v1/rerank", payload, relevance)]
         for dtype in given.dtypes if given.infinity else []:
             peer = stack.enter_context(infinity(given.infinity, plain, dtype, scratch / f"re-{dtype}"))

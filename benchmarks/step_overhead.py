@@ -20,7 +20,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
+
+if TYPE_CHECKING:
+    from retrieval.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 BUCKET = "benchmark"
@@ -119,11 +123,15 @@ def _through_zenml(stack: str) -> Seconds:
     began = time.perf_counter()
     run = launched(training_pipeline, _config(), False, "")
     whole = time.perf_counter() - began
-    taken = {name: (step.end_time - step.start_time).total_seconds() for name, step in run.steps.items()}
+    taken = {
+        name: (step.end_time - step.start_time).total_seconds()
+        for name, step in run.steps.items()
+        if step.start_time and step.end_time
+    }
     return {**taken, "beside the steps": whole - sum(taken.values())}
 
 
-def _config() -> object:
+def _config() -> Config:
     from retrieval.config_file import load_config
 
     config = load_config(ROOT / "configs/smoke.yaml", [], None)

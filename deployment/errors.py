@@ -1,11 +1,35 @@
-"""Why a request is not answered: one class for each code that a client can get, with its HTTP status."""
+"""Why a request is not answered: one class for each code that a client can get, with its HTTP status.
+
+RetrievalError                of retrieval.errors
+└── ServingError              a request cannot be answered, or a server may not answer any
+    └── Refusal               what a client is told (500 internal, where it is none of those below)
+        ├── Malformed         400 the body is not JSON
+        ├── Unauthorized      401 no key, or one that is not known
+        ├── NotFound          404 nothing is at this address
+        ├── MethodNotAllowed  405 the address takes other methods
+        ├── BodyTooSlow       408 the body did not arrive in time
+        ├── BodyTooLarge      413 the body has more bytes than are read
+        ├── InvalidInput      422 the body is JSON but not what the action takes
+        ├── RateLimited       429 this key has asked too often
+        ├── Overloaded        429 the queue is full
+        ├── DeadlinePassed    429 the queue is too long for the time that the client gave
+        ├── ModelFault        500 the model failed or gave numbers that are not finite
+        ├── UpstreamFault     502 a service that is asked for a part does not answer, or answers badly
+        └── NotReady          503 the bundle is not loaded yet, or the service is stopping
+
+The gateway's own kind of ServingError, a reranker that it does without, is beside the stages that raise it.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import ClassVar
 
-from retrieval.errors import ServingError
+from retrieval.errors import RetrievalError
+
+
+class ServingError(RetrievalError):
+    """A request cannot be answered, or a server may not answer any."""
 
 
 class Refusal(ServingError):  # noqa: N818 - what a client is told, not always a fault

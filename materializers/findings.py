@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from zenml.enums import ArtifactType
 from zenml.metadata.metadata_types import MetadataType
 
@@ -58,7 +59,7 @@ class RunsMaterializer(FolderMaterializer):
 
     def write(self, data: JudgedRuns, folder: Path) -> None:
         """Write queries and article ids as JSON and the ranked rows and scores as arrays."""
-        arrays = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for number, run in enumerate(data.runs):
             arrays |= {f"rows_{number}": run.rows, f"scores_{number}": run.scores}
         facts = {
@@ -67,7 +68,7 @@ class RunsMaterializer(FolderMaterializer):
             "names": [run.name for run in data.runs],
         }
         with write_folder(folder) as staging:
-            np.savez(staging / "runs.npz", **arrays)
+            np.savez(staging / "runs.npz", **arrays)  # type: ignore[arg-type]  # names of arrays, never numpy's own option
             (staging / "queries.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
     def read(self, folder: Path) -> JudgedRuns:

@@ -40,7 +40,7 @@ class ReportMaterializer(FolderMaterializer):
         facts = {"title": data.title, "qids": {name: one.qids for name, one in data.evaluations.items()}}
         with write_folder(folder) as staging:
             shutil.copytree(data.folder, staging / "files", ignore=shutil.ignore_patterns(".*"))
-            np.savez_compressed(staging / "per_query.npz", **values)
+            np.savez_compressed(staging / "per_query.npz", **values)  # type: ignore[arg-type]  # names of metrics, never numpy's own option
             (staging / "report.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
     def read(self, folder: Path) -> Report:

@@ -7,8 +7,6 @@ from typing import Any
 from zenml import pipeline
 from zenml.enums import ExecutionMode
 
-import materializers.dataset
-import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import base_inputs, data_inputs, ingest_section, split_section
 from pipelines.launch import launched
 from pipelines.next_command import Following

@@ -8,15 +8,12 @@ from zenml import pipeline
 from zenml.client import Client
 from zenml.enums import ExecutionMode
 
-import materializers.findings
-import materializers.models
-import materializers.reports  # noqa: F401 - registers them
-from pipelines.inputs import without
+from pipelines.inputs import compute_of, without
 from pipelines.launch import folder_for_steps, launched
 from pipelines.preflight import folder_ready
 from pipelines.results import Outcome, exported_report, load_output
 from pipelines.with_tracking import tracked, tracking_ready, untold
-from registry.versions import MAIN, RETRIEVER, artifact_of, find_version
+from registry.versions import MAIN, RETRIEVER, artifact_of, find_version, name_of
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.evaluation.reports import Report
@@ -38,7 +35,7 @@ def evaluation_pipeline(config: Config, version: str) -> None:
         config: What to score.
         version: Of legal-retriever; what is in a stage is looked up when the run gets there, however long that takes.
     """
-    evaluation, compute = config.evaluation, {"precision": config.precision, "threads": config.threads}
+    evaluation, compute = config.evaluation, compute_of(config)
     measured = without(evaluation, "questions", "corpus", "model", "output")
     chosen = Client().get_model_version(RETRIEVER, version)  # in a pipeline ZenML asks for it when a step starts
     retriever: Any = chosen.get_artifact(MAIN[RETRIEVER])
@@ -76,7 +73,7 @@ def run(config: Config, cache: bool) -> Outcome:
     version = find_version(evaluation.model)
     artifact_of(version, MAIN[RETRIEVER])
     staged = evaluation.model in STAGES
-    response = launched(evaluation_pipeline, config, cache, evaluation.model if staged else str(version.name))
+    response = launched(evaluation_pipeline, config, cache, evaluation.model if staged else name_of(version))
     report: Report = load_output(response, "score_questions", "evaluation_report")
     page = exported_report(response, report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
-from retrieval.config import DataConfig, Section
+from retrieval.config import Config, DataConfig, Section
 from retrieval.fingerprints import files_fingerprint
 
 SectionT = TypeVar("SectionT", bound=Section)
 _CUTTING = ("passage_tokens", "passage_overlap_tokens", "workers")
 _SPLITTING = ("train_share", "validation_share", "seen_golds")
 _WEAK = ("clause_queries", "path_queries", "template_queries")
+
+
+class Compute(TypedDict):
+    """How a step computes: named parameters of every step that runs a model."""
+
+    precision: str
+    threads: int
+
+
+def compute_of(config: Config) -> Compute:
+    """How the steps of a pipeline compute."""
+    return {"precision": config.precision, "threads": config.threads}
 
 
 def data_inputs(config: DataConfig) -> str:

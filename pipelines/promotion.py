@@ -5,8 +5,6 @@ from __future__ import annotations
 from zenml import pipeline
 from zenml.enums import ExecutionMode, ModelStages
 
-import materializers.findings
-import materializers.reports  # noqa: F401 - registers them
 from pipelines.inputs import without
 from pipelines.launch import require_foreground
 from pipelines.next_command import Following

@@ -8,12 +8,8 @@ from typing import Any
 from zenml import pipeline
 from zenml.enums import ExecutionMode
 
-import materializers.findings
-import materializers.models
-import materializers.reports
-import materializers.vectors  # noqa: F401 - registers them
 from pipelines.data import dataset_steps
-from pipelines.inputs import base_inputs, without
+from pipelines.inputs import base_inputs, compute_of, without
 from pipelines.launch import folder_for_steps, launched
 from pipelines.next_command import Following
 from pipelines.preflight import folder_ready, models_ready, place_ready
@@ -58,7 +54,7 @@ TRAINING_KEYS = (
 @pipeline(name="training", execution_mode=ExecutionMode.FAIL_FAST)
 def training_pipeline(config: Config) -> None:
     """Train, measure, judge, register, and leave reports and retriever where they are looked for."""
-    seed, compute = config.seed, {"precision": config.precision, "threads": config.threads}
+    seed, compute = config.seed, compute_of(config)
     bi, cross = config.bi_encoder, config.cross_encoder
     base = base_inputs(bi.base)
     measured = without(config.evaluation, "questions", "corpus", "model", "output")

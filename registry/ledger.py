@@ -16,8 +16,8 @@ from typing import Literal
 from zenml.client import Client
 from zenml.exceptions import EntityExistsError
 
-from registry.versions import RETRIEVER, record, versions
-from retrieval.errors import PromotionError
+from registry.errors import PromotionError
+from registry.versions import RETRIEVER, name_of, record, versions
 
 CHANGES = "legal-retriever-production"
 _DESCRIPTION = f"Changes of what is in production, oldest first; each version is one change of {RETRIEVER}"
@@ -48,7 +48,7 @@ class Change:
 
 def changes() -> list[Change]:
     """Every change, oldest first."""
-    found = [_change(one.name, one.run_metadata, one.created) for one in versions(CHANGES)]
+    found = [_change(name_of(one), one.run_metadata, one.created) for one in versions(CHANGES)]
     return sorted(found, key=lambda change: change.number)
 
 

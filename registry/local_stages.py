@@ -25,7 +25,7 @@ def note_stages(root: Path = KEPT) -> str:
     from zenml.enums import ModelStages
 
     from registry.store import store_facts
-    from registry.versions import in_stage
+    from registry.versions import in_stage, name_of
 
     facts = store_facts()
     if unknown := [one for one in kept_retrievers(root) if not one.store and not one.fault]:
@@ -34,7 +34,7 @@ def note_stages(root: Path = KEPT) -> str:
         adopt_own(unknown, facts)
     inside = {stage: in_stage(ModelStages(stage)) for stage in STAGES}
     store = facts["store"]
-    record_stages({stage: version.name for stage, version in inside.items() if version is not None}, root, store)
+    record_stages({stage: name_of(version) for stage, version in inside.items() if version is not None}, root, store)
     return store
 
 

@@ -26,6 +26,7 @@ from registry.versions import (
     artifact_of,
     find_version,
     in_stage,
+    name_of,
     newest_version,
     parts_of,
     record,
@@ -50,7 +51,7 @@ def mirror(tracker: Tracker, experiment: str) -> list[str]:
         A line for each change.
     """
     wanted = _wanted()
-    lines = []
+    lines: list[str] = []
     for model, by_alias in wanted.items():
         newest = newest_version(model)
         whole = [newest] if newest and newest.get_artifact(MAIN[model]) else []
@@ -113,7 +114,7 @@ def _registered(tracker: Tracker, experiment: str, version: ModelVersionResponse
         artifact = artifact_of(version, MAIN[model])
         entry = registry.Registration(
             model=model,
-            version=version.name,
+            version=name_of(version),
             version_id=str(version.id),
             description=DESCRIPTIONS[model],
             zenml_run_id=str(artifact.producer_pipeline_run_id or ""),

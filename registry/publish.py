@@ -6,7 +6,7 @@ from zenml.client import Client
 from zenml.models import ArtifactVersionResponse, ModelVersionResponse
 
 from materializers.folder import CONTENT
-from registry.versions import record
+from registry.versions import name_of, record
 from retrieval.s3.published import publish
 from stacks.connection import bucket_of, s3_of
 from stacks.models import MODELS, PUBLISHED
@@ -19,5 +19,5 @@ def publish_version(version: ModelVersionResponse, artifact: ArtifactVersionResp
     if s3 is None:
         return
     folder = next(folder for folder, model in MODELS.items() if model == version.model.name)
-    uri = publish(s3, f"{artifact.uri}/{CONTENT}", f"{bucket_of(store)}/{folder}", version.name)
+    uri = publish(s3, f"{artifact.uri}/{CONTENT}", f"{bucket_of(store)}/{folder}", name_of(version))
     record(version, {PUBLISHED: uri})

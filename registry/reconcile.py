@@ -13,10 +13,10 @@ from zenml.client import Client
 from zenml.enums import ModelStages
 
 from registry import ledger
+from registry.errors import PromotionError
 from registry.local_stages import note_stages
 from registry.mlflow_mirror import STAGES, mirror
-from registry.versions import PARTS, all_in_stage, find_version, in_stage, parts_of, record, set_stage
-from retrieval.errors import PromotionError
+from registry.versions import PARTS, all_in_stage, find_version, in_stage, name_of, parts_of, record, set_stage
 from tracking.connection import cause, connect, failures
 from tracking.spool import send_kept
 
@@ -49,7 +49,7 @@ def settle(experiment: str) -> None:
 def production_name() -> str:
     """Version of legal-retriever in production; empty where there is none."""
     found = in_stage(ModelStages.PRODUCTION)
-    return found.name if found else ""
+    return name_of(found) if found else ""
 
 
 def catch_up() -> list[str]:

@@ -22,9 +22,12 @@ def store_facts() -> dict[str, str]:
 
 def run_of(artifact: ArtifactVersionResponse) -> str:
     """Name of the run that made an artifact; empty where it was deleted."""
+    maker = artifact.producer_pipeline_run_id
+    if maker is None:
+        return ""
     try:
-        return str(Client().get_pipeline_run(artifact.producer_pipeline_run_id).name)
-    except (KeyError, ValueError):  # none is noted, or it is gone
+        return str(Client().get_pipeline_run(maker).name)
+    except (KeyError, ValueError):  # it is gone
         return ""
 
 

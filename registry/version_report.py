@@ -8,7 +8,7 @@ from zenml.client import Client
 from zenml.models import ArtifactVersionResponse, ModelVersionResponse
 
 from registry import ledger
-from registry.versions import BI_ENCODER, CROSS_ENCODER
+from registry.versions import BI_ENCODER, CROSS_ENCODER, name_of
 from retrieval.evaluation.summary import LABELS
 
 _PARTS = {BI_ENCODER: "bi_encoder_version", CROSS_ENCODER: "cross_encoder_version"}
@@ -29,7 +29,7 @@ def story(version: ModelVersionResponse) -> list[str]:
     return [
         f"{version.model.name} {version.name} ({version.stage or 'no stage'})",
         *_section("Made", [f"{version.created:%Y-%m-%d %H:%M} UTC", *made_of]),
-        *_section("Production", succession(version.name, ledger.changes())),
+        *_section("Production", succession(name_of(version), ledger.changes())),
         *outcome(version, artifacts),
     ]
 

@@ -34,6 +34,11 @@ def versions(model: str = RETRIEVER) -> list[ModelVersionResponse]:
     return list(Client().list_model_versions(model=model, sort_by="desc:number", size=1000, hydrate=True).items)
 
 
+def name_of(version: ModelVersionResponse) -> str:
+    """Name of a version; ZenML's type allows none, and its store then gives the number."""
+    return version.name or str(version.number)
+
+
 def newest_version(model: str = RETRIEVER) -> ModelVersionResponse | None:
     """The newest version of a model, finished or not; None where there is none."""
     found = Client().list_model_versions(model=model, sort_by="desc:number", size=1, hydrate=True).items
@@ -53,7 +58,7 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
     whole = [version for version in known if version.get_artifact(MAIN[model])] if name == "latest" else known
     found = [one for one in whole if name in {"latest", one.name, str(one.number), one.stage}]
     if not found:
-        shown = ", ".join(f"{one.name} ({one.stage})" if one.stage else one.name for one in known[:10])
+        shown = ", ".join(f"{one.name} ({one.stage})" if one.stage else name_of(one) for one in known[:10])
         put = ", or put one there with `python run.py --pipeline promotion`" if name == "production" else ""
         raise ConfigError(f"{model}: no version {name}; known: {shown}; name one of them{put}")
     return found[0]
@@ -142,7 +147,7 @@ def set_stage(version: ModelVersionResponse, stage: ModelStages) -> None:
 def record(version: ModelVersionResponse, metadata: Mapping[str, MetadataType]) -> None:
     """Add facts to a version; numbers that are not finite are left out."""
     finite = {key: value for key, value in metadata.items() if not isinstance(value, float) or math.isfinite(value)}
-    log_metadata(finite, model_name=version.model.name, model_version=version.name)
+    log_metadata(metadata=finite, model_name=version.model.name, model_version=name_of(version))
 
 
 def link_to_version(artifact: ArtifactVersionResponse, version: ModelVersionResponse) -> None:

@@ -1,4 +1,4 @@
-"""The exception tree: every error a user can meet, so that callers catch one type.
+"""The errors of the library below one base, so that callers catch one type; other packages draw their own below it.
 
 RetrievalError
 ├── ConfigError          a configuration key, value or file is wrong
@@ -11,12 +11,7 @@ RetrievalError
 ├── TrainingError        training cannot start, continue or converge
 ├── SearchError          an index or a query cannot be used
 ├── EvaluationError      runs and judgements do not fit together
-├── AlertError           a message could not be posted
-├── ServerError          a server on this machine does not start or has ended
-├── TrackingError        the experiment tracker does not answer or refuses
-├── ServingError         a request cannot be answered
-├── PromotionError       a version cannot take the place it was judged for
-└── StoreError           ZenML's own store cannot be used
+└── ServerError          a server on this machine does not start or has ended
 """
 
 from __future__ import annotations
@@ -75,25 +70,5 @@ class EvaluationError(RetrievalError):
     """Runs and judgements do not fit together."""
 
 
-class AlertError(RetrievalError):
-    """A message could not be posted; never names the token."""
-
-
 class ServerError(RetrievalError):
     """A server on this machine does not start or has ended."""
-
-
-class TrackingError(RetrievalError):
-    """The experiment tracker does not answer or refuses."""
-
-
-class ServingError(RetrievalError):
-    """A request cannot be answered; `deployment.errors` draws the kinds."""
-
-
-class PromotionError(RetrievalError):
-    """A version cannot take the place it was judged for, because production changed meanwhile."""
-
-
-class StoreError(RetrievalError):
-    """ZenML's own store cannot be used, such as a database that another process keeps locked."""

@@ -107,12 +107,8 @@ def filled_in(value: Any, environment: Mapping[str, str] | None = None) -> Any: 
 
 
 def _with_origins(declaration: StackDeclaration) -> StackDeclaration:
-    components, needs, help_by_name, extra = (
-        dict(declaration.components),
-        list(declaration.packages),
-        {},
-        declaration.extra,
-    )
+    components, needs, extra = dict(declaration.components), list(declaration.packages), declaration.extra
+    help_by_name: dict[str, str] = {}
     for kind, other in _origins(declaration):
         components[kind] = other.components[kind]
         needs += [package for package in other.packages if package not in needs]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from zenml import step
 from zenml.steps import BaseStep
 
+from materializers.registration import register_materializers
 from retrieval.fingerprints import code_fingerprint
 from steps.log_summary import told
 
@@ -18,8 +19,10 @@ def library_step(function: Callable[..., object]) -> BaseStep:
 
     ZenML's cache key covers a step's own source, its parameters, inputs and environment variables. The fingerprint of
     the code below the step is handed over as one of those variables. What the step did is told in its log.
+    Materializers are registered here, because ZenML chooses those of a step's outputs when it compiles the step.
     """
-    return step(told(function), environment={CODE_VARIABLE: code_fingerprint(function)})
+    register_materializers()
+    return step(environment={CODE_VARIABLE: code_fingerprint(function)})(told(function))
 
 
 def fresh_step(function: Callable[..., object]) -> BaseStep:
@@ -27,4 +30,5 @@ def fresh_step(function: Callable[..., object]) -> BaseStep:
 
     What is in production changes between two runs, and a folder on this disk may have been deleted.
     """
-    return step(told(function), enable_cache=False)
+    register_materializers()
+    return step(enable_cache=False)(told(function))

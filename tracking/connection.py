@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from zenml.client import Client
 
-from retrieval.errors import TrackingError
+from tracking.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tracking.connection import Tracker, failures
 
@@ -14,6 +14,7 @@ ZENML_RUN = "zenml.run_id"
 """Tag by which the run of a ZenML run is found."""
 _BATCH = 100  # MLflow takes 1000 metrics and 100 parameters or tags at once
 Record = Mapping[str, Any]
+EntityT = TypeVar("EntityT")
 """A metric, parameter, tag, folder or status as it is kept on disk."""
 
 
@@ -75,20 +76,24 @@ def write(tracker: Tracker, run_id: str, records: Sequence[Record]) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     client = tracker.client
-    entities: dict[str, list[Any]] = {
-        "metrics": [Metric(r["metric"], r["value"], r["at"], r["step"]) for r in records if "metric" in r],
-        "params": [Param(r["param"], r["value"]) for r in records if "param" in r],
-        "tags": [RunTag(r["tag"], r["value"]) for r in records if "tag" in r],
-    }
-    for kind, found in entities.items():
-        for start in range(0, len(found), _BATCH):
-            client.log_batch(run_id, **{kind: found[start : start + _BATCH]})
+    for metrics in _batches([Metric(r["metric"], r["value"], r["at"], r["step"]) for r in records if "metric" in r]):
+        client.log_batch(run_id, metrics=metrics)
+    for params in _batches([Param(r["param"], r["value"]) for r in records if "param" in r]):
+        client.log_batch(run_id, params=params)
+    for tags in _batches([RunTag(r["tag"], r["value"]) for r in records if "tag" in r]):
+        client.log_batch(run_id, tags=tags)
     for record in records:
         if "folder" in record and Path(record["folder"]).is_dir():
             client.log_artifacts(run_id, record["folder"], record["name"])
     status = [record["status"] for record in records if "status" in record]
     if status:
         client.set_terminated(run_id, status[-1])
+
+
+def _batches(entities: Sequence[EntityT]) -> Iterator[Sequence[EntityT]]:
+    """As many at a time as MLflow takes in one request; none where there are none."""
+    for start in range(0, len(entities), _BATCH):
+        yield entities[start : start + _BATCH]
 
 
 def in_words(records: Sequence[Record]) -> str:

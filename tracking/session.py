@@ -68,7 +68,7 @@ class Session:
         known: dict[str, MetadataType] = {"mlflow_run_id": run_id, "mlflow_experiment_id": experiment}
         if tracker.is_server:
             known["experiment_tracker_url"] = Uri(f"{tracker.uri}/#/experiments/{experiment}/runs/{run_id}")
-        log_metadata(known, step_id=step.id)
+        log_metadata(metadata=known, step_id=step.id)
         return run_id
 
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from deployment.api.responses import ServiceOut
 from deployment.engine.states_report import PassageStatesOut
+from deployment.errors import ServingError
 from deployment.gateway.payloads import Fallback
-from retrieval.errors import ServingError
 from retrieval.search.results import Answer
 
 

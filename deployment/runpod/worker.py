@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployment.api.handlers import Asked
-from deployment.errors import ModelFault, NotReady, Refusal
+from deployment.errors import ModelFault, NotReady, Refusal, ServingError
 from deployment.runpod.cold_start import ColdStart
 from deployment.runpod.jobs import Output, job_error, job_input, job_output
 from deployment.runpod.openai_route import is_routed
 from deployment.settings import ServingSettings, read_settings
 from monitoring.cost import Price, price_of
 from monitoring.metrics import EndpointMetrics
-from retrieval.errors import ConfigError, RetrievalError, ServingError
+from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.telemetry import telemetry_off
 

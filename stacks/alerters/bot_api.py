@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from retrieval.errors import AlertError
+from stacks.errors import AlertError
 
 logger = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from zenml.alerter.base_alerter import (
 )
 from zenml.utils.secret_utils import PlainSerializedSecretStr, SecretField
 
-from retrieval.errors import AlertError
 from stacks.alerters.bot_api import DEFAULT_URL, BotApi
 from stacks.alerters.text import messages
+from stacks.errors import AlertError
 
 logger = logging.getLogger(__name__)
 

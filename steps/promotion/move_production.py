@@ -11,7 +11,7 @@ from zenml.models import ModelVersionResponse
 from registry import ledger
 from registry.production_check import try_version
 from registry.reconcile import production_name, settle
-from registry.versions import RETRIEVER, find_version, link_to_version, record, set_stage
+from registry.versions import RETRIEVER, find_version, link_to_version, name_of, record, set_stage
 from retrieval.records import Decision
 from steps.library_step import library_step
 
@@ -39,7 +39,7 @@ def promote_version(
         return production
     move(candidate, production, change, "promotion")
     settle(experiment)
-    return candidate.name
+    return name_of(candidate)
 
 
 @library_step
@@ -90,9 +90,9 @@ def move(version: ModelVersionResponse, before: str, change: int, kind: ledger.K
     Raises:
         PromotionError: If another change came first.
     """
-    ledger.claim(change, version.name, before, kind)
+    ledger.claim(change, name_of(version), before, kind)
     if production_name() != before or ledger.changes()[-1].number != change:
-        raise ledger.lost(version.name, before)
+        raise ledger.lost(name_of(version), before)
     if kind == "promotion":
         record(version, {"previous_production": before})
     set_stage(version, ModelStages.PRODUCTION)

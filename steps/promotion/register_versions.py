@@ -10,7 +10,7 @@ from zenml.enums import ModelStages
 
 from registry.publish import publish_version
 from registry.reconcile import settle
-from registry.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, set_stage
+from registry.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, name_of, set_stage
 from retrieval.records import Decision
 from retrieval.training.loop import TrainingReport
 from steps.library_step import library_step
@@ -75,16 +75,16 @@ def register_versions(
             **decision.values,
             "gate": "passed" if decision.passed else "refused",
             "gate_reasons": list(decision.reasons),
-            "bi_encoder_version": first.name,
-            "cross_encoder_version": second.name,
+            "bi_encoder_version": name_of(first),
+            "cross_encoder_version": name_of(second),
         },
     )
     if decision.passed and whole.stage != ModelStages.PRODUCTION.value:
         set_stage(whole, ModelStages.STAGING)
     settle(experiment)
     return {
-        BI_ENCODER: first.name,
-        CROSS_ENCODER: second.name,
-        RETRIEVER: whole.name,
+        BI_ENCODER: name_of(first),
+        CROSS_ENCODER: name_of(second),
+        RETRIEVER: name_of(whole),
         "staged": "yes" if decision.passed else "no",
     }

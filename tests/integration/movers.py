@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
+from registry.errors import PromotionError
 from registry.versions import find_version
-from retrieval.errors import PromotionError
 from steps.promotion import move_production
 
 

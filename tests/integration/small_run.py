@@ -12,9 +12,6 @@ import torch
 from zenml import ArtifactConfig, pipeline, step
 from zenml.enums import ArtifactType, ExecutionMode
 
-import materializers.findings
-import materializers.models
-import materializers.reports  # noqa: F401 - registers them
 import tracking
 from pipelines.with_tracking import tracked
 from retrieval.config import Config, CrossEncoderConfig, EvaluationConfig, GatesConfig, TrackingConfig

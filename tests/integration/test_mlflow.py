@@ -14,12 +14,12 @@ from zenml.models import PipelineRunResponse
 
 from pipelines.with_tracking import tracking_ready, untold
 from registry.versions import BI_ENCODER, CROSS_ENCODER, MAIN, RETRIEVER, artifact_of, find_version, versions
-from retrieval.errors import TrackingError
 from retrieval.folders import MANIFEST
 from retrieval.models.bi_encoder import load_bi_encoder
 from retrieval.models.cross_encoder import load_cross_encoder
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.small_run import CONFIG, DURING, EPOCHS, EXPERIMENT, small_pipeline
+from tracking.errors import TrackingError
 from tracking.runs import git_commit
 
 pytestmark = pytest.mark.usefixtures("inside_tracked")

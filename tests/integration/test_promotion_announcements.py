@@ -86,7 +86,7 @@ def test_a_rollback_whose_version_cannot_be_moved_is_told_as_a_failure_once(
 ) -> None:
     from pipelines import promotion
     from registry import ledger
-    from retrieval.errors import PromotionError
+    from registry.errors import PromotionError
 
     arrange(pool.first, pool.second)
     monkeypatch.setattr(promotion, "next_number", lambda: ledger.changes()[-1].number)

@@ -12,12 +12,13 @@ from zenml.enums import ModelStages
 
 from pipelines import promotion
 from registry import ledger
+from registry.errors import PromotionError
 from registry.reconcile import before_it, production_name, settle
 from registry.versions import RETRIEVER
-from retrieval.errors import PromotionError, TrackingError
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.production import Pool, arrange, assert_production, promote
 from tests.integration.small_run import EXPERIMENT
+from tracking.errors import TrackingError
 
 pytestmark = pytest.mark.usefixtures("inside_tracked")
 

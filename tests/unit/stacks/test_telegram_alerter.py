@@ -13,9 +13,9 @@ import pytest
 from pydantic import SecretStr
 from zenml.enums import StackComponentType
 
-from retrieval.errors import AlertError
 from stacks.alerters.bot_api import BotApi
 from stacks.alerters.telegram import TelegramAlerter, TelegramAlerterConfig, TelegramAlerterFlavor
+from stacks.errors import AlertError
 from tests.helpers.stub_bot_api import CHAT, TOKEN, Answer, StubBotApi, error, serving
 
 SECRET_PART = TOKEN.partition(":")[2]

@@ -1,10 +1,8 @@
-"""Workers over a tiny bundle: answers, errors, fitness, poisoned models, cold start; jobs run by RunPod's own SDK."""
+"""Workers over a tiny bundle: answers, errors, cold start; jobs run by RunPod's own SDK."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from runpod.serverless.modules import rp_fitness
-from runpod.serverless.modules.rp_job import run_job
 
 from deployment.bundle.format import Bundle
 from deployment.engine import reranking
@@ -21,38 +17,10 @@ from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.precomputed_states import law_states
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
-from deployment.settings import ServingSettings
-from retrieval.errors import ArtifactError, ConfigError, ServingError
+from retrieval.errors import ConfigError
 from retrieval.runtime import Runtime
 from tests.helpers.tiny_bundle import QUESTION
-
-PAIR = {"query": QUESTION, "document": "Người lao động được nghỉ hằng năm."}
-
-
-def settings(folder: Path, **given: Any) -> ServingSettings:
-    return ServingSettings(bundle=str(folder), precision="float32", threads=1, **given)
-
-
-def jobs(worker: Worker[Any], *inputs: object) -> list[dict[str, Any]]:
-    """What RunPod's SDK makes of the handler's answers, all jobs at once."""
-
-    async def together() -> list[dict[str, Any]]:
-        return await asyncio.gather(
-            *(run_job(worker.handle, {"id": f"job-{n}", "input": one}) for n, one in enumerate(inputs))
-        )
-
-    return asyncio.run(together())
-
-
-def error_of(result: dict[str, Any]) -> dict[str, Any]:
-    assert "output" not in result
-    told: dict[str, Any] = json.loads(result["error"])
-    return told
-
-
-@pytest.fixture
-def embedder(bundle: Bundle) -> Worker[EmbeddingEngine]:
-    return Worker(bi_encoder.ENDPOINT, settings(bundle.folder))
+from tests.unit.deployment.runpod.worker_jobs import PAIR, error_of, jobs, settings
 
 
 def test_all_actions_of_the_bi_encoder_answer_with_what_they_were_made_by(
@@ -94,65 +62,6 @@ def test_all_actions_of_the_cross_encoder_give_the_same_score(bundle: Bundle) ->
     assert pairs["scores"] == pytest.approx([score, score], abs=1e-5)
 
 
-def test_jobs_of_the_openai_address_get_openais_shape_and_nothing_around_it(
-    embedder: Worker[EmbeddingEngine], bundle: Bundle
-) -> None:
-    asked = {"openai_route": "/v1/embeddings", "openai_input": {"model": "m", "input": [QUESTION, "---"], "user": None}}
-    routed, listed, other, plain = (
-        result["output"]
-        for result in jobs(
-            embedder,
-            {**asked, "openai_input": {**asked["openai_input"], "dimensions": 32}},
-            {"openai_route": "/v1/models", "openai_input": None},
-            {"openai_route": "openai/v1/models/legal-bi-encoder"},
-            {"openai_route": None, "action": "embed", "text": QUESTION},
-        )
-    )
-    assert routed["object"] == listed["object"] == "list"
-    assert [one["index"] for one in routed["data"]] == [0, 1]
-    np.testing.assert_allclose(routed["data"][0]["embedding"], plain["embedding"], atol=1e-5)
-    assert listed["data"] == [other]
-    assert other["id"] == "legal-bi-encoder"
-    assert not [one for one in (routed, listed, other) if "cold_start" in one]
-
-    ranker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder))
-    payload = {"query": QUESTION, "documents": ["Cá nhân có quyền.", PAIR["document"]], "top_n": 1}
-    found = [jobs(ranker, {"openai_route": path, "openai_input": payload})[0] for path in ("/v1/rerank", "v2/rerank")]
-    assert [set(one["output"]["results"][0]) for one in found] == [{"index", "relevance_score"}] * 2
-    (ranking_model,) = jobs(ranker, {"openai_route": "/v1/models"})[0]["output"]["data"]
-    assert ranking_model["id"] == "legal-cross-encoder"
-
-
-@pytest.mark.parametrize(
-    ("route", "given", "code", "message"),
-    [
-        (
-            "/v1/embeddings",
-            {"input": QUESTION, "dimensions": 7},
-            "invalid_input",
-            "dimensions is 7; this model gives 32",
-        ),
-        ("/v1/embeddings", {"input": [[1, 2]]}, "invalid_input", "input holds token ids"),
-        ("/v1/embeddings", {"input": [QUESTION, ""]}, "invalid_input", "input.1 is empty"),
-        ("/v1/embeddings", None, "invalid_input", "input is missing"),
-        ("/v1/embeddings", "text", "invalid_input", "openai_input is text; send the request's body, an object"),
-        ("/v1/embeddings", [], "invalid_input", "openai_input is a list; send the request's body, an object"),
-        ("/v1/embeddings", "", "invalid_input", "openai_input is text; send the request's body, an object"),
-        ("/v1/embeddings", 0, "invalid_input", "openai_input is a number; send the request's body, an object"),
-        ("/v1/embeddings", False, "invalid_input", "openai_input is true or false; send the request's body, an object"),
-        (None, None, "invalid_input", "the body has no action; send one of 'embed', 'batch_embed', 'search'"),
-        ("/v1/chat/completions", {}, "not_found", "ask /v1/embeddings, /v1/models"),
-        (5, {}, "invalid_input", "openai_route is a number; send a path such as /v1/models"),
-    ],
-)
-def test_a_wrong_job_of_the_openai_address_is_told_as_over_http(
-    embedder: Worker[EmbeddingEngine], route: object, given: object, code: str, message: str
-) -> None:
-    told = error_of(jobs(embedder, {"openai_route": route, "openai_input": given})[0])
-    assert told["code"] == code
-    assert message in told["message"]
-
-
 def test_the_first_answer_alone_tells_the_cold_start(embedder: Worker[EmbeddingEngine]) -> None:
     first, second = (
         jobs(embedder, {"action": "embed", "text": QUESTION})[0]["output"],
@@ -192,19 +101,6 @@ def test_a_wrong_job_is_an_error_with_its_code_and_spoils_no_other(embedder: Wor
         assert "stopPod" not in result
 
 
-def test_a_poisoned_model_has_its_worker_replaced(embedder: Worker[EmbeddingEngine]) -> None:
-    jobs(embedder, {"action": "embed", "text": QUESTION})
-    assert embedder.engine is not None
-    with torch.no_grad():
-        for parameter in embedder.engine._encoder.parameters():
-            parameter.fill_(float("nan"))
-    result = jobs(embedder, {"action": "embed", "text": QUESTION})[0]
-    assert error_of(result)["code"] == "model_fault"
-    assert result["stopPod"] is True
-    with pytest.raises(ServingError, match="answers its own test wrongly"):
-        asyncio.run(embedder.fit())
-
-
 def test_an_accident_that_leaves_the_model_sound_keeps_the_worker(bundle: Bundle) -> None:
     async def stumble(*_: object) -> dict[str, Any]:
         raise RuntimeError("secret detail")
@@ -227,61 +123,12 @@ def test_an_answer_that_json_cannot_say_is_an_error_too(bundle: Bundle) -> None:
     assert error_of(jobs(worker, {"action": "embed", "text": QUESTION})[0])["code"] == "internal"
 
 
-def test_the_fitness_check_passes_on_a_sound_bundle_and_loads_it_for_the_jobs(
-    embedder: Worker[EmbeddingEngine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_checks(embedder, monkeypatch)
-    loaded = embedder.engine
-    assert loaded is not None
-    assert "output" in jobs(embedder, {"action": "embed", "text": QUESTION})[0]
-    assert embedder.engine is loaded
-
-
-def test_one_flipped_byte_ends_the_worker_before_it_takes_a_job(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "bundle"
-    shutil.copytree(bundle.folder, folder)
-    weights = folder / "bi-encoder/model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-    worker = Worker(bi_encoder.ENDPOINT, settings(folder))
-    with pytest.raises(ArtifactError, match=r"model\.safetensors: SHA-256"):
-        asyncio.run(worker.fit())
-    with pytest.raises(SystemExit) as ended:
-        run_checks(worker, monkeypatch)
-    assert ended.value.code == 1
-    result = jobs(worker, {"action": "embed", "text": QUESTION})[0]
-    assert error_of(result)["code"] == "not_ready"
-    assert result["stopPod"] is True
-
-
-def run_checks(worker: Worker[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the SDK does before it takes a job."""
-    monkeypatch.setenv("RUNPOD_SKIP_GPU_CHECK", "true")
-    monkeypatch.setenv("RUNPOD_SKIP_AUTO_SYSTEM_CHECKS", "true")
-    rp_fitness.clear_fitness_checks()
-    rp_fitness._reset_registration_state()
-    rp_fitness.register_fitness_check(worker.fit)
-    try:
-        asyncio.run(rp_fitness.run_fitness_checks())
-    finally:
-        rp_fitness.clear_fitness_checks()
-
-
 def test_a_published_model_alone_embeds_and_says_that_it_cannot_search(bundle: Bundle) -> None:
     worker = Worker(bi_encoder.ENDPOINT, settings(bundle.folder / "bi-encoder"))
     embedded, searched = jobs(worker, {"action": "embed", "text": QUESTION}, {"action": "search", "question": QUESTION})
     assert embedded["output"]["model_version"] == "run-1"
     assert error_of(searched)["code"] == "invalid_input"
     assert "no index" in error_of(searched)["message"]
-
-
-def test_a_model_of_the_other_kind_is_refused(bundle: Bundle) -> None:
-    worker = Worker(cross_encoder.ENDPOINT, settings(bundle.folder / "bi-encoder"))
-    with pytest.raises(ArtifactError, match="holds a bi-encoder, this service needs a cross-encoder"):
-        asyncio.run(worker.fit())
 
 
 def test_a_machine_without_a_price_is_refused_at_once(bundle: Bundle) -> None:
