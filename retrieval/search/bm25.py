@@ -98,7 +98,7 @@ class Bm25Index:
         if not any(tokens):
             raise SearchError(f"BM25: no token in {len(corpus.articles)} articles; check the corpus file")
         engine = bm25s.BM25(k1=k1, b=b, method="lucene")
-        # ids in order of appearance: bm25s alone numbers them by hash, which differs from run to run
+        # ids in order of appearance: findings/bm25s-hash-seed.sh
         vocabulary: dict[str, int] = {}
         ids = [[vocabulary.setdefault(token, len(vocabulary)) for token in article] for article in tokens]
         engine.index(Tokenized(ids=ids, vocab=vocabulary), show_progress=False)

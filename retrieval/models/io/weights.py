@@ -123,7 +123,7 @@ def write_weights(state: Mapping[str, Tensor], folder: Path, read_from: Path | N
         link_or_copy(known, target)
         return
     save_file(dict(state), target, metadata={"format": "pt"})
-    target.chmod(0o644)  # safetensors writes 0600; another user may serve it
+    target.chmod(0o644)  # another user may serve it: findings/safetensors-file-mode.sh
 
 
 def _holds(path: Path, state: Mapping[str, Tensor]) -> bool:
