@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def keep_retriever(response: PipelineRunResponse, made: Mapping[str, str]) -> Pa
         "cross_encoder": made[CROSS_ENCODER],
         "code": git_commit(Path.cwd()),
         "run": run_of(artifact) or response.name,
-        "kept": datetime.now(timezone.utc).isoformat(),
+        "kept": datetime.now(UTC).isoformat(),
         **store_facts(),
     }
     kept = keep(folder, made[RETRIEVER], facts=facts)

@@ -77,13 +77,13 @@ class BiEncoderConfig(Section):
 
     base: OfBase[str] = Field("bundled:multilingual-e5-small", description="bundled:NAME, a hub id, or a folder.")
     layers: OfBase[Count] = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
-    pooling: OfBase[PoolingName | None] = Field(None, description="None takes what the base records.")
+    pooling: OfBase[PoolingName | None] = Field(None, description="null takes what the base records.")
     normalize: OfBase[bool | None] = Field(
-        None, description="Vectors of unit length; None: wherever the base compares by cosine, its default."
+        None, description="Vectors of unit length; null: wherever the base compares by cosine, its default."
     )
-    query_prefix: OfBase[str | None] = Field(None, description="Put before a query; None takes what the base records.")
+    query_prefix: OfBase[str | None] = Field(None, description="Put before a query; null takes what the base records.")
     passage_prefix: OfBase[str | None] = Field(
-        None, description="Put before a passage; None takes what the base records."
+        None, description="Put before a passage; null takes what the base records."
     )
     max_query_tokens: OfBase[Positive] = Field(64, description="Tokens read of a query; what is longer is cut.")
     max_passage_tokens: OfBase[Positive] = Field(256, description="Tokens read of a passage; what is longer is cut.")
@@ -151,7 +151,7 @@ class CrossEncoderConfig(Section):
     separate_frozen_layers: bool = Field(
         False, description="The frozen layers read query and passage apart, so that their output can be kept."
     )
-    pooling: PoolingName | None = Field(None, description="None takes what the base records.")
+    pooling: PoolingName | None = Field(None, description="null takes what the base records.")
     max_tokens: Positive = Field(256, description="Query and passage together.")
     max_query_tokens: Positive = Field(64, description="Tokens read of a query; what is longer is cut.")
     positive_weight: AboveZero = Field(1.0, description="Weight of a relevant pair in the loss.")
