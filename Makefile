@@ -1,5 +1,5 @@
 # Set-up, training and checks; every target installs what it needs into .venv first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 CLIENTS := .venv-clients
 RUN := $(VENV)/bin/python
@@ -23,9 +23,9 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.train: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or set PYTHON=/path/to/python" >&2; exit 2; }
-	@test -x $(RUN) || $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' || \
-		{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); install Python 3.11 or 3.12, or set PYTHON=/path/to/it" >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11, 3.12 or 3.13, or set PYTHON=/path/to/python" >&2; exit 2; }
+	@test -x $(RUN) || $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); install Python 3.11, 3.12 or 3.13, or set PYTHON=/path/to/it" >&2; exit 2; }
 	@echo "Setting up $(VENV) (some minutes the first time)"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable '.[pipelines]'
@@ -72,15 +72,17 @@ browser: ## Install the browser of the page tests and fetch axe-core, where they
 	@.ci/browser
 	@.ci/axe
 
-lint: $(VENV)/.test ## Style, types and import contracts
+lint: $(VENV)/.test ## Style, types, import contracts, and the page of configuration keys
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(RUN) -m retrieval.config_docs --check
 
-fmt: $(VENV)/.test ## Format and mend what can be mended
+fmt: $(VENV)/.test ## Format, mend what can be mended and write docs/configuration.md again
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+	$(RUN) -m retrieval.config_docs
 
 clean: ## Remove what runs left behind, but not the environment or kept models
 	rm -rf reports runs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -17,9 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from retrieval.config import Config
 from retrieval.config_file import load_config
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
+from retrieval.presets import load_preset
 from stacks.errors import StoreError
 
 ROOT = Path(__file__).resolve().parent
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pipeline", metavar="NAME", help="which pipeline to run")
     parser.add_argument("--list", action="store_true", help="show the pipelines, one line each")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file (default configs/quickstart.yaml)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file (default: this machine's quickstart)")
     parser.add_argument("--stack", metavar="NAME", help="ZenML stack of this run; the active one stays as it is")
     parser.add_argument("--no-cache", action="store_true", help="run every step even if nothing changed")
     parser.add_argument(
@@ -88,10 +90,8 @@ def _run(arguments: argparse.Namespace) -> int:
     name = _pipeline(arguments.pipeline)
     need("pipelines", f"--pipeline {name}")
     here = Path.cwd()
-    config_file = here / arguments.config if arguments.config else ROOT / "configs/quickstart.yaml"
     os.chdir(ROOT)  # paths in YAML files start from the project, those typed from where they were typed
-    config_file = config_file.relative_to(ROOT) if config_file.is_relative_to(ROOT) else config_file
-    config = load_config(config_file, arguments.set, None if here == ROOT else here)
+    config, source = _config(arguments, here)
     unread = (
         {"natural_questions", "training_questions"}
         if config.data.source == "csv"
@@ -99,6 +99,8 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     _check_files(config.data.model_dump(exclude=unread), "data")
     _check_files(config.evaluation.model_dump(include={"questions", "corpus"}), "evaluation")
+    if source:
+        print(source, flush=True)
 
     gc.disable()  # importing makes thousands of modules and hardly a cycle among them
     try:
@@ -125,6 +127,17 @@ def _run(arguments: argparse.Namespace) -> int:
         print("\n".join(["", "Next", *(f"  {line}" for line in [*_activation(here), *commands])]))
     logging.shutdown()
     return int(outcome.code)
+
+
+def _config(arguments: argparse.Namespace, here: Path) -> tuple[Config, str]:
+    """The configuration, and one line that says which it is and why where none was named."""
+    base = None if here == ROOT else here
+    if not arguments.config:
+        config, preset = load_preset(arguments.set, base)
+        return config, f"Configuration {preset}"
+    path = here / arguments.config
+    path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return load_config(path, arguments.set, base), ""
 
 
 def _known(error: Exception) -> RetrievalError | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 
 from retrieval.config import Config, DataConfig, Section
+from retrieval.config_file import did_you_mean
 from retrieval.fingerprints import files_fingerprint
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -51,6 +52,16 @@ def split_section(config: DataConfig) -> DataConfig:
 
 
 def without(section: SectionT, *names: str) -> SectionT:
-    """A section with some keys back at their defaults, so that changing them does not drop a step's cache."""
+    """A section with some keys back at their defaults, so that changing them does not drop a step's cache.
+
+    Args:
+        section: Left as it is.
+        names: Its keys.
+
+    Raises:
+        ValueError: If it has no such key: one that was misspelt would go on to drop the cache, and nobody would see.
+    """
     fields = type(section).model_fields
-    return section.model_copy(update={name: fields[name].get_default() for name in names if name in fields})
+    if unknown := [name for name in names if name not in fields]:
+        raise ValueError(f"{type(section).__name__} has no key {unknown[0]}{did_you_mean(unknown[0], fields)}")
+    return section.model_copy(update={name: fields[name].get_default() for name in names})

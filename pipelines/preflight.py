@@ -8,7 +8,6 @@ from pathlib import Path
 from pipelines.launch import runs_here
 from retrieval.config import Config
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime
 from retrieval.training.preflight import check_models
 
 _PROBE_BYTES = 1 << 20
@@ -22,7 +21,7 @@ def models_ready(config: Config) -> None:
         RetrievalError: What the training would have met: see `retrieval.training.preflight.check_models`.
     """
     if runs_here():
-        check_models(config.bi_encoder, config.cross_encoder, choose_runtime(config.precision, config.threads))
+        check_models(config.bi_encoder, config.cross_encoder)
 
 
 def folder_ready(key: str, folder: Path) -> None:

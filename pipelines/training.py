@@ -20,6 +20,7 @@ from registry.announcements import announce_training
 from registry.production_check import production_ready
 from registry.reconcile import production_name
 from retrieval.config import Config
+from retrieval.config_models import ReadBy
 from retrieval.model_store import KEPT
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
@@ -35,21 +36,6 @@ from steps.training.train_bi_encoder import train_bi_encoder
 from steps.training.train_cross_encoder import train_cross_encoder
 from tracking.runs import git_commit
 
-TRAINING_KEYS = (
-    "training",
-    "training_passage_tokens",
-    "loss",
-    "temperature",
-    "chunk_queries",
-    "hard_negatives",
-    "batch_articles",
-    "neighbours",
-    "passage_choice",
-    "title_share",
-    "trained_share",
-)
-"""Keys of the bi-encoder that the untouched encoder does not depend on."""
-
 
 @pipeline(name="training", execution_mode=ExecutionMode.FAIL_FAST)
 def training_pipeline(config: Config) -> None:
@@ -58,17 +44,16 @@ def training_pipeline(config: Config) -> None:
     bi, cross = config.bi_encoder, config.cross_encoder
     base = base_inputs(bi.base)
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
-    untrained = without(bi, *TRAINING_KEYS)
+    untrained = without(bi, *bi.keys_read_by(ReadBy.TRAINING))
     dataset, valid = dataset_steps(config)
     encoder, bi_training = tracked(train_bi_encoder, config)(dataset, bi, base, seed, **compute, after=valid)
-    shared = (bi.training.freeze_layers, bi.training.fast_freeze_layers) if bi.training.freeze_embeddings else (0, 0)
+    shared = bi.training.frozen_layers
     vectors = embed_corpus(dataset, encoder, shared, **compute)
     untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute, after=valid)
     bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(
         dataset, encoder, vectors, untouched, shared, bi_training, untrained, config.search, measured, seed, **compute
     )
-    counts = (cross.training_queries, cross.fast_training_queries)
-    negatives = mine_negatives(dataset, encoder, vectors, config.mining, *counts, seed, **compute)
+    negatives = mine_negatives(dataset, encoder, vectors, config.mining, cross.training_queries, seed, **compute)
     reranker, cross_training = tracked(train_cross_encoder, config)(
         dataset, encoder, negatives, cross, base_inputs(cross.base), seed, **compute
     )

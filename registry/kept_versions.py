@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from zenml.models import ArtifactVersionResponse
@@ -58,7 +58,7 @@ def keep_version(
         "cross_encoder": made.get(CROSS_ENCODER, ""),
         "code": code,
         "run": run_of(artifact) or run,
-        "kept": datetime.now(timezone.utc).isoformat(),
+        "kept": datetime.now(UTC).isoformat(),
         **store_facts(),
     }
     kept = keep(folder, made[RETRIEVER], root, facts, newest)

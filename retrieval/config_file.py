@@ -13,17 +13,29 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from retrieval.config import Config
+from retrieval.config_yaml import EXTENDS, ConfigFile, merged, read_files
 from retrieval.errors import ConfigError
 
 _MODELS = ("bi_encoder.base", "cross_encoder.base")
 """Keys of a folder, a hub id or another name."""
+_IN_A_FILE = "in a file for machines with bfloat16, as configs/quickstart-bf16.yaml does"
+RENAMED_KEYS: dict[str, str] = {}
+"""Keys and sections of earlier versions, with what they are called now."""
+REMOVED_KEYS: dict[str, str] = {
+    "bi_encoder.training.fast_epochs": f"set bi_encoder.training.epochs {_IN_A_FILE}",
+    "bi_encoder.training.fast_freeze_layers": f"set bi_encoder.training.freeze_layers {_IN_A_FILE}",
+    "cross_encoder.training.fast_epochs": f"set cross_encoder.training.epochs {_IN_A_FILE}",
+    "cross_encoder.training.fast_freeze_layers": f"set cross_encoder.training.freeze_layers {_IN_A_FILE}",
+    "cross_encoder.fast_training_queries": f"set cross_encoder.training_queries {_IN_A_FILE}",
+}
+"""Keys and sections of earlier versions that are gone, with what to do in their place."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = (), base: Path | None = None) -> Config:
     """Read a YAML file and put overrides on top.
 
     Args:
-        path: YAML file of nested keys; an empty file means every default.
+        path: YAML file of nested keys; an empty file means every default, ``extends: FILE`` another file's values.
         overrides: ``key.path=value`` items, the last one of a key wins.
         base: Folder that relative paths in ``overrides`` start from; None leaves them as typed.
 
@@ -33,15 +45,17 @@ def load_config(path: Path, overrides: Sequence[str] = (), base: Path | None = N
     Raises:
         ConfigError: If the file is missing or no mapping, or a key or value is wrong; one line.
     """
-    values = _read_yaml(path)
-    _check_keys(values, str(path))
+    files = read_files(path)
+    for file in files:
+        _check_keys(file.values, str(file.path))
+    values = merged(files)
     typed = dict(parse_override(item, base) for item in overrides)
     for key, value in typed.items():
         _put(values, key.split("."), value)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, path, set(typed))) from error
+        raise ConfigError(_explain(error, files, set(typed))) from error
 
 
 def parse_override(item: str, base: Path | None = None) -> tuple[str, object]:
@@ -62,6 +76,7 @@ def parse_override(item: str, base: Path | None = None) -> tuple[str, object]:
     if not equals:
         raise ConfigError(f"--set {item}: no '='; write --set key.path=value, such as --set seed=7")
     fields = dict(leaves(Config))
+    _refuse_old(key, f"--set {item}")
     if key not in fields:
         if any(name.startswith(f"{key}.") for name in fields):
             inside = ", ".join(name for name in fields if name.startswith(f"{key}."))
@@ -104,26 +119,7 @@ def did_you_mean(wrong: str, known: Sequence[str] | dict[str, Any]) -> str:
         near = get_close_matches(wrong, names, n=1, cutoff=0.4)
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; known: {', '.join(names)}" if len(names) <= 12 else "; see retrieval/config.py for every key"
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        near = sorted(str(other) for folder in {path.parent, Path("configs")} for other in folder.glob("*.y*ml"))
-        raise ConfigError(f"{path}: no such configuration file{did_you_mean(str(path), near) if near else ''}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}:" if mark else ""
-        raise ConfigError(f"{path}:{where} not YAML ({getattr(error, 'problem', error)}); correct the line") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds a {type(values).__name__}, expected keys such as 'seed: 42'")
-    return values
+    return f"; known: {', '.join(names)}" if len(names) <= 12 else "; see docs/configuration.md for every key"
 
 
 def _check_keys(values: dict[str, Any], source: str) -> None:
@@ -131,15 +127,28 @@ def _check_keys(values: dict[str, Any], source: str) -> None:
     known = dict(leaves(Config))
     sections = {name.rpartition(".")[0] for name in known} | {name.split(".")[0] for name in known if "." in name}
 
+    names = [*known, *sorted(sections - {""}), EXTENDS]
+
     def walk(node: dict[str, Any], prefix: str) -> None:
         for name, value in node.items():
             key = f"{prefix}{name}"
+            _refuse_old(key, source)
             if key in sections and isinstance(value, dict):
                 walk(value, f"{key}.")
             elif key not in known and key not in sections:
-                raise ConfigError(f"{source}: unknown key {key}{did_you_mean(key, [*known, *sorted(sections - {''})])}")
+                raise ConfigError(f"{source}: unknown key {key}{did_you_mean(key, names)}")
 
     walk(values, "")
+
+
+def _refuse_old(key: str, source: str) -> None:
+    """Refuse a key of an earlier version, or one in a section of an earlier version, and name what took its place."""
+    parts = key.split(".")
+    for old in (".".join(parts[: count + 1]) for count in range(len(parts))):
+        if old in RENAMED_KEYS:
+            raise ConfigError(f"{source}: {key} is now called {RENAMED_KEYS[old]}{key.removeprefix(old)}; rename it")
+        if old in REMOVED_KEYS:
+            raise ConfigError(f"{source}: there is no {key} any more; {REMOVED_KEYS[old]}")
 
 
 def _put(values: dict[str, Any], parts: list[str], value: object) -> None:
@@ -191,10 +200,11 @@ def _holds_text(annotation: object) -> bool:
     return get_origin(annotation) is tuple and get_args(annotation)[:1] == (str,)
 
 
-def _explain(error: ValidationError, path: Path, overridden: set[str]) -> str:
-    """The first complaint of pydantic as one line, saying whether the file or an override is at fault."""
+def _explain(error: ValidationError, files: Sequence[ConfigFile], overridden: set[str]) -> str:
+    """The first complaint of pydantic as one line, saying which file or that an override is at fault."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    path = next((file.path for file in files if key and file.holds(key)), files[0].path)
     source = "--set" if any(name == key or name.startswith(f"{key}.") for name in overridden) else f"{path}:"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":

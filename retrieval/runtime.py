@@ -6,15 +6,11 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from pydantic import BaseModel
 
 from retrieval.errors import ConfigError
 
-Model = TypeVar("Model", bound=BaseModel)
-_FAST = "fast_"
 _BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 
 
@@ -37,22 +33,6 @@ class Runtime:
         """Whether a plain forward runs under autocast."""
         return self.precision != torch.float32
 
-    def sized(self, usual: int, fast: int) -> int:
-        """How much work to do: ``fast`` where the arithmetic is bfloat16 and there is such a number, else ``usual``."""
-        return fast if fast and self.precision == torch.bfloat16 else usual
-
-    def fitted(self, section: Model) -> Model:
-        """A group of settings as it counts here, with ``fast_x`` in the place of ``x`` where `sized` says so."""
-        changed: dict[str, object] = {}
-        for name in type(section).model_fields:
-            value = getattr(section, name)
-            if isinstance(value, BaseModel):
-                changed[name] = self.fitted(value)
-            elif name.startswith(_FAST):
-                usual = name.removeprefix(_FAST)
-                changed |= {usual: self.sized(getattr(section, usual), value), name: 0}
-        return section.model_copy(update=changed)
-
 
 def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:
     """Pick device, precision and threads, and set torch's thread count.
@@ -67,10 +47,9 @@ def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:
     """
     if threads < 0:
         raise ConfigError(f"threads: got {threads}; give the number of compute threads, or 0 for one a core")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    fast_bf16 = torch.cuda.is_bf16_supported() if device.type == "cuda" else has_fast_bfloat16()
+    device = _device()
     table = {
-        "auto": torch.bfloat16 if fast_bf16 else torch.float32,
+        "auto": torch.bfloat16 if computes_fast_in_bfloat16() else torch.float32,
         "float32": torch.float32,
         "bfloat16": torch.bfloat16,
     }
@@ -79,6 +58,15 @@ def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:
     count = threads or usable_cores()
     torch.set_num_threads(count)
     return Runtime(device, table[precision], count)
+
+
+def computes_fast_in_bfloat16() -> bool:
+    """Whether bfloat16 is the faster arithmetic on the device that models compute on: the GPU if any, else the CPU."""
+    return torch.cuda.is_bf16_supported() if _device().type == "cuda" else has_fast_bfloat16()
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def usable_cores() -> int:

@@ -148,7 +148,7 @@ class Doors:
         while True:
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, ends - time.monotonic()))
-            except asyncio.TimeoutError as error:
+            except TimeoutError as error:
                 raise BodyTooSlow(
                     f"the body did not arrive within {self._settings.body_timeout_seconds:g} s; send it faster"
                 ) from error

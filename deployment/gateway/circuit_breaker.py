@@ -54,7 +54,7 @@ class PatientReranker:
         try:
             asked = self._reranker.score(question, documents, self._budget_seconds)
             scores = await asyncio.wait_for(asked, self._budget_seconds)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             fault = RerankFault("slow", f"the reranker took more than {self._budget_seconds:g} s")
             self._note(fault)
             raise fault from error

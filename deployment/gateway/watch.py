@@ -103,7 +103,7 @@ class ServiceWatch:
         reason, facts = "", {}
         try:
             facts = dict(await asyncio.wait_for(self._look(), self._look_seconds))
-        except asyncio.TimeoutError:
+        except TimeoutError:
             reason = f"{self._named} hangs: no answer in {self._look_seconds:g} s"
         except httpx.HTTPError as error:
             reason = f"{self._named} does not answer ({type(error).__name__}); start it, or correct its address"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
@@ -226,8 +226,8 @@ def _written(folder: Path) -> datetime:
     """When a folder's manifest was written, else the folder; long ago for one that has just gone."""
     for path in (folder / MANIFEST, folder):
         with suppress(OSError):
-            return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    return datetime.fromtimestamp(0, timezone.utc)
+            return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return datetime.fromtimestamp(0, UTC)
 
 
 def _time(text: str) -> datetime | None:
@@ -235,7 +235,7 @@ def _time(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _whole(folder: Path) -> bool:

@@ -150,7 +150,7 @@ def train_bi_encoder(
     Raises:
         TrainingError: If the dataset lacks something, or the loss is no longer finite.
     """
-    config, kind = runtime.fitted(config), encoder.settings.text_kind
+    kind = encoder.settings.text_kind
     texts = article_texts(dataset.corpus, kind)
     plan = RankingPlan(
         examples=training_examples(dataset.select("train"), texts, kind),

@@ -157,7 +157,7 @@ def train_cross_encoder(
     Raises:
         TrainingError: If no training query has mined negatives, or the loss is no longer finite.
     """
-    config, kind = runtime.fitted(config), reranker.settings.text_kind
+    kind = reranker.settings.text_kind
     queries = [query for query in dataset.select("train") if query.cids and negatives.get(query.qid)]
     if not queries:
         raise TrainingError(

@@ -145,7 +145,6 @@ def fit(
     Raises:
         TrainingError: If there is nothing to train on or to train, or the loss is no longer finite.
     """
-    config = runtime.fitted(config)
     model = task.model.to(runtime.device)
     with prepared(model, config), torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 import zipfile
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def build_dag(config: DagConfiguration) -> Any:  # noqa: ANN401 - Airflow's DAG,
 
 def _aware(moment: datetime | None) -> datetime | None:
     """A moment that says it is in UTC, as ZenML's are."""
-    return moment.replace(tzinfo=timezone.utc) if moment is not None and moment.tzinfo is None else moment
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 if zipfile.is_zipfile(Path(__file__).parent):

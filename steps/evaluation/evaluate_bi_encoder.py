@@ -24,7 +24,7 @@ def evaluate_bi_encoder(
     bi_encoder: BiEncoder,
     vectors: CorpusVectors,
     untouched_vectors: CorpusVectors,
-    shared_layers: tuple[int, int],
+    shared_layers: int,
     training: TrainingReport,
     base: BiEncoderConfig,
     search: SearchConfig,
@@ -44,7 +44,7 @@ def evaluate_bi_encoder(
         bi_encoder: Trained.
         vectors: Made by it.
         untouched_vectors: Made by the encoder it started from.
-        shared_layers: Lowest layers that are the same in both, and how many where the arithmetic is bfloat16.
+        shared_layers: How many lowest layers are the same in both.
         training: Its loss curve is shown.
         base: Names the untouched encoder.
         search: Weights to try on validation.
@@ -55,8 +55,8 @@ def evaluate_bi_encoder(
     """
     untouched = (bi_encoder_from(base), untouched_vectors)
     runtime = choose_runtime(precision, threads)
-    titles, layers = config.reranked_queries, runtime.sized(*shared_layers)
-    states = known_query_states(untouched[0], dataset, titles, seed, layers, runtime)
+    titles = config.reranked_queries
+    states = known_query_states(untouched[0], dataset, titles, seed, shared_layers, runtime)
     found = assess_first_stage(dataset, (bi_encoder, vectors), untouched, search, titles, seed, runtime, states)
     shown = found.test.select("bm25", "untouched", "mix", "trained")
     extra = Extra(losses={"bi-encoder": training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)

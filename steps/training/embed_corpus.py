@@ -16,15 +16,14 @@ from steps.library_step import library_step
 
 @library_step
 def embed_corpus(
-    dataset: Dataset, bi_encoder: BiEncoder, shared_layers: tuple[int, int], precision: str, threads: int
+    dataset: Dataset, bi_encoder: BiEncoder, shared_layers: int, precision: str, threads: int
 ) -> Annotated[CorpusVectors, "corpus_vectors"]:
     """Embed with the trained encoder.
 
     Args:
         dataset: Its corpus is embedded.
         bi_encoder: Trained.
-        shared_layers: Lowest layers that it has in common with the untouched one, and how many where the arithmetic
-            is bfloat16; they are run once for both.
+        shared_layers: How many lowest layers it has in common with the untouched one; they are run once for both.
         precision: Of the arithmetic.
         threads: Compute threads; 0 takes one a core.
     """
@@ -36,7 +35,7 @@ def embed_corpus_untouched(
     dataset: Dataset,
     config: BiEncoderConfig,
     base_inputs: str,
-    shared_layers: tuple[int, int],
+    shared_layers: int,
     precision: str,
     threads: int,
 ) -> Annotated[CorpusVectors, "untouched_vectors"]:
@@ -53,7 +52,6 @@ def embed_corpus_untouched(
     return _embed(bi_encoder_from(config), dataset.corpus, shared_layers, choose_runtime(precision, threads))
 
 
-def _embed(encoder: BiEncoder, corpus: Corpus, shared_layers: tuple[int, int], runtime: Runtime) -> CorpusVectors:
-    layers = runtime.sized(*shared_layers)
-    states = corpus_states(encoder, corpus, layers, runtime, HIDDEN_STATES.absolute())
+def _embed(encoder: BiEncoder, corpus: Corpus, shared_layers: int, runtime: Runtime) -> CorpusVectors:
+    states = corpus_states(encoder, corpus, shared_layers, runtime, HIDDEN_STATES.absolute())
     return embed(encoder, corpus, runtime, states)

@@ -20,12 +20,10 @@ def mine_negatives(
     vectors: CorpusVectors,
     config: MiningConfig,
     training_queries: int,
-    fast_training_queries: int,
     seed: int,
     precision: str,
     threads: int,
 ) -> Annotated[HardNegatives, "hard_negatives"]:
-    """Mine for ``training_queries`` training queries (0: all), or the fast number, and for every validation query."""
+    """Mine for ``training_queries`` training queries (0: all) and for every validation query."""
     runtime = choose_runtime(precision, threads)
-    count = runtime.sized(training_queries, fast_training_queries)
-    return mine_dataset(dataset, bi_encoder, vectors, config, count, seed, runtime)
+    return mine_dataset(dataset, bi_encoder, vectors, config, training_queries, seed, runtime)

@@ -52,7 +52,7 @@ def train_cross_encoder(
     runtime = choose_runtime(precision, threads)
     data_version = fingerprint(dataset)
     tracking.log_fact("data_version", data_version)
-    reranker = cross_encoder_from(runtime.fitted(config), bi_encoder)
+    reranker = cross_encoder_from(config, bi_encoder)
     states = known_states(reranker, bi_encoder, dataset, runtime)
     reader = passage_reader(negatives, dataset, reranker.settings.text_kind)
     with checkpoint_folder("cross-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -58,7 +58,7 @@ class S3Server:
 
         place = {"endpoint_url": self.url, "region_name": "us-east-1"}
         config = S3ArtifactStoreConfig(path=f"s3://{bucket}/zenml", key=KEY, secret=SECRET, client_kwargs=place)
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         kind = StackComponentType.ARTIFACT_STORE
         return S3ArtifactStore("test", uuid4(), config, "s3", kind, None, now, now)
 

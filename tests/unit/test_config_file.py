@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.config import Config
-from retrieval.config_file import leaves, load_config, parse_override
+from retrieval.config_file import REMOVED_KEYS, RENAMED_KEYS, leaves, load_config, parse_override
 from retrieval.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -141,3 +141,92 @@ def test_leaves_are_all_plain_keys() -> None:
     keys = [key for key, _ in leaves(Config)]
     assert "bi_encoder.training.epochs" in keys
     assert len(keys) == len(set(keys))
+
+
+def written(folder: Path, **texts: str) -> Path:
+    """Files of these names and texts; the first one's path."""
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder / f"{next(iter(texts))}.yaml"
+
+
+def test_a_file_takes_what_it_does_not_set_from_the_one_it_extends(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        own="extends: middle.yaml\nbi_encoder: {training: {epochs: 3}}\nsearch: {rerank_depths: [7]}\n",
+        middle="extends: root.yaml\nbi_encoder: {training: {epochs: 5, max_steps: 6}}\n",
+        root="seed: 1\nbi_encoder: {layers: 2, training: {max_steps: 9}}\nsearch: {rerank_depths: [5, 10]}\n",
+    )
+    config = load_config(path, ["bi_encoder.layers=4"])
+    training = config.bi_encoder.training
+    assert (config.seed, config.bi_encoder.layers, training.epochs, training.max_steps) == (1, 4, 3, 6)
+    assert config.search.rerank_depths == (7,)  # a list is taken whole
+
+
+@pytest.mark.parametrize(
+    ("own", "root", "expected"),
+    [
+        (
+            "extends: rot.yaml",
+            "seed: 1",
+            "own.yaml: extends: {0}/rot.yaml: no such configuration file; did you",
+        ),
+        ("extends: own.yaml", "", "own.yaml: extends leads back to {0}/own.yaml; remove it from one of the files"),
+        ("extends: root.yaml", "extends: own.yaml", "own.yaml: extends leads back to {0}/own.yaml"),
+        ("extends: [root.yaml]", "", "own.yaml: extends: got ['root.yaml']; name one file, such as quickstart.yaml"),
+        ("extends: root.yaml", "sede: 1", "root.yaml: unknown key sede; did you mean seed?"),
+        ("extends: root.yaml\nname: x", "seed: -1", "root.yaml: seed: got -1"),
+        ("extends: root.yaml\nseed: -2", "seed: 1", "own.yaml: seed: got -2"),
+        ("extend: root.yaml", "", "own.yaml: unknown key extend; did you mean extends?"),
+        ("data: {extends: root.yaml}", "", "own.yaml: unknown key data.extends"),
+    ],
+)
+def test_a_wrong_extension_is_one_line_that_names_the_file_at_fault(
+    tmp_path: Path, own: str, root: str, expected: str
+) -> None:
+    path = written(tmp_path, own=own, root=root)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{tmp_path}/{expected.format(tmp_path)}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "new"),
+    [
+        ("bi_encoder.training.fast_epochs", "bi_encoder.training.epochs"),
+        ("bi_encoder.training.fast_freeze_layers", "bi_encoder.training.freeze_layers"),
+        ("cross_encoder.training.fast_epochs", "cross_encoder.training.epochs"),
+        ("cross_encoder.training.fast_freeze_layers", "cross_encoder.training.freeze_layers"),
+        ("cross_encoder.fast_training_queries", "cross_encoder.training_queries"),
+    ],
+)
+def test_a_fast_key_names_the_key_and_the_file_that_replace_it(empty: Path, key: str, new: str) -> None:
+    nested = "2"
+    for part in reversed(key.split(".")):
+        nested = f"{{{part}: {nested}}}"
+    path = written(empty.parent, old=nested)
+    file = "a file for machines with bfloat16, as configs/quickstart-bf16.yaml does"
+    for given, overrides, start in ((path, [], str(path)), (empty, [f"{key}=2"], f"--set {key}=2")):
+        with pytest.raises(ConfigError) as caught:
+            load_config(given, overrides)
+        assert str(caught.value) == f"{start}: there is no {key} any more; set {new} in {file}"
+
+
+def test_a_renamed_key_or_section_names_the_new_one(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RENAMED_KEYS, "data.words", "data.passage_tokens")
+    monkeypatch.setitem(RENAMED_KEYS, "finding", "search")
+    path = written(empty.parent, old="data: {words: 3}", older="finding: {bm25_b: 0.5}")
+    with pytest.raises(ConfigError, match=r"old\.yaml: data\.words is now called data\.passage_tokens; rename it$"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"older\.yaml: finding is now called search; rename it$"):
+        load_config(path.with_name("older.yaml"))
+    with pytest.raises(ConfigError, match=r"^--set finding\.bm25_b=1: finding\.bm25_b is now called search\.bm25_b"):
+        load_config(empty, ["finding.bm25_b=1"])
+
+
+def test_old_keys_are_none_of_the_schema_and_what_they_are_called_now_is() -> None:
+    keys = {key for key, _ in leaves(Config)}
+    known = keys | {key.rpartition(".")[0] for key in keys}
+    assert not known & {*RENAMED_KEYS, *REMOVED_KEYS}
+    assert {*RENAMED_KEYS.values()} <= known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,6 @@ from packaging.utils import canonicalize_name
 from retrieval.errors import ConfigError
 from retrieval.extras import EXTRAS, hidden, need
 
-tomllib = pytest.importorskip("tomllib", reason="in Python from 3.11 on")
 PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError
-from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, usable_cores
+from retrieval.runtime import choose_runtime, computes_fast_in_bfloat16, has_fast_bfloat16, usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -54,18 +53,13 @@ def test_wrong_precision_and_threads_are_named():
 
 
 @pytest.mark.parametrize(
-    ("precision", "usual", "fast", "expected"),
-    [("bfloat16", 2, 5, 5), ("float32", 2, 5, 2), ("bfloat16", 2, 0, 2), ("bfloat16", 0, 5, 5)],
+    ("gpu", "gpu_can", "processor_can", "expected"),
+    [(True, True, False, True), (True, False, True, False), (False, True, True, True), (False, True, False, False)],
 )
-def test_more_work_is_done_where_the_arithmetic_is_bfloat16(precision, usual, fast, expected):
-    runtime = Runtime(torch.device("cpu"), getattr(torch, precision), 1)
-    assert runtime.sized(usual, fast) == expected
+def test_auto_takes_bfloat16_where_the_device_that_computes_has_it(monkeypatch, gpu, gpu_can, processor_can, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: gpu_can)
+    monkeypatch.setattr("retrieval.runtime.has_fast_bfloat16", lambda: processor_can)
 
-
-def test_fast_keys_take_the_place_of_the_usual_ones_where_the_arithmetic_is_bfloat16():
-    training = TrainingConfig(epochs=1, fast_epochs=3, freeze_layers=4, fast_freeze_layers=2)
-    config = CrossEncoderConfig(training_queries=5, fast_training_queries=9, training=training)
-    slow, fast = (Runtime(torch.device("cpu"), kind, 1).fitted(config) for kind in (torch.float32, torch.bfloat16))
-    assert (slow.training_queries, slow.training.epochs, slow.training.freeze_layers) == (5, 1, 4)
-    assert (fast.training_queries, fast.training.epochs, fast.training.freeze_layers) == (9, 3, 2)
-    assert Runtime(torch.device("cpu"), torch.bfloat16, 1).fitted(fast) == fast  # twice is once
+    assert computes_fast_in_bfloat16() is expected
+    assert choose_runtime(threads=1).precision == (torch.bfloat16 if expected else torch.float32)

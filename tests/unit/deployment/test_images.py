@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -89,7 +90,6 @@ def test_images_have_the_tested_versions_but_for_those_that_runpod_needs() -> No
 
 
 def test_everything_that_an_image_asks_for_is_pinned_as_it_allows() -> None:
-    tomllib = pytest.importorskip("tomllib", reason="in Python from 3.11 on")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     shipped = pins(FOLDER / "constraints.txt")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -53,7 +53,7 @@ def test_zenmls_own_client_writes_to_such_a_store():
         use_for_this_process(stack(server.url))
         place = {"endpoint_url": server.url, "region_name": "us-east-1"}
         config = S3ArtifactStoreConfig(path="s3://law/zenml", key="a", secret="b", client_kwargs=place)
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         store = S3ArtifactStore("test", uuid4(), config, "s3", STORE, None, now, now)
         with store.open("s3://law/zenml/log", "wb") as stream:
             stream.write(b"a line")

@@ -6,7 +6,7 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -39,7 +39,7 @@ def bot(stub: StubBotApi, waits: list[float]) -> BotApi:
 
 
 def alerter(**configuration: object) -> TelegramAlerter:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     return TelegramAlerter(
         name="telegram",
         id=uuid4(),
