@@ -168,7 +168,7 @@ def _served(
 ) -> dict[str, Any]:
     """What every answer carries."""
     price, usd = asked.price, asked.price.usd(timings.worker)
-    engine.metrics.cost_usd.labels(engine.metrics.endpoint).set(usd)
+    engine.metrics.spent(usd)
     return {
         "model": model,
         "model_version": version,

@@ -110,6 +110,8 @@ class SearchEngine:
         searched = time.monotonic()
         final = await self._rerank(asked, found) if rerank else Reranked(found, False, None)
         reranked = time.monotonic()
+        if final.fallback is not None:
+            self._metrics.fell_back(final.fallback)
         return SearchOut(
             question=asked,
             results=[self._hit(rank, one, asked) for rank, one in enumerate(final.answers[:top_k], start=1)],
@@ -135,7 +137,6 @@ class SearchEngine:
         try:
             probabilities = await self._reranker.score(question, documents)
         except RerankFault as fault:
-            self._metrics.errors.labels(self._metrics.endpoint, f"reranker_{fault.reason}").inc()
             return Reranked(found, False, fault.reason)
         return Reranked(blended(found, probabilities, settings), True, None)
 

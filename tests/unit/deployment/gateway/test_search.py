@@ -93,13 +93,21 @@ def test_a_reranker_without_a_share_is_not_asked(retriever):
     assert (answer.reranked, answer.fallback_reason, answer.weights.reranker) == (False, "no_reranker", 0.0)
 
 
-def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted(retriever):
+def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted_as_a_fallback_and_no_error(retriever):
     answer, metrics = searched(retriever, reranker=Failing(RerankFault("bad_answer", "garbage")))
     plain, _ = searched(retriever, rerank=False)
     assert ranked(answer) == ranked(plain)
     assert (answer.reranked, answer.fallback_reason) == (False, "bad_answer")
     assert all(hit.components.reranker is None for hit in answer.results)
-    assert 'endpoint_errors_total{endpoint="gateway",type="reranker_bad_answer"} 1.0' in metrics
+    assert 'endpoint_fallbacks_total{endpoint="gateway",reason="bad_answer"} 1.0' in metrics
+    assert "endpoint_errors_total{" not in metrics
+
+
+def test_fallbacks_are_counted_as_often_as_an_answer_names_one(retriever):
+    for reranker, given in ((None, {}), (None, {"rerank": False}), (Failing(None), {"rerank_weight": 0.0})):
+        answer, metrics = searched(retriever, reranker=reranker, **given)
+        counted = [line for line in metrics.splitlines() if line.startswith("endpoint_fallbacks_total{")]
+        assert len(counted) == (answer.fallback_reason is not None)
 
 
 @pytest.mark.parametrize(
