@@ -13,7 +13,8 @@ from zenml.enums import ArtifactType
 from zenml.metadata.metadata_types import MetadataType
 
 from materializers.folder import FolderMaterializer
-from materializers.page import histogram, page
+from materializers.page import page
+from retrieval.evaluation.plots import value_histogram
 from retrieval.folders import verify_folder, write_folder
 from retrieval.s3.objects import Buffer
 from retrieval.search.embedding import CorpusVectors
@@ -59,7 +60,9 @@ class VectorsMaterializer(FolderMaterializer):
         """How alike passages drawn at random are: a matrix gone wrong shows a spike at 1."""
         draw = np.random.default_rng(0).integers(len(data.passages), size=(2, min(_PAIRS, 10 * len(data.passages))))
         cosines = np.einsum("nd,nd->n", data.passages[draw[0]], data.passages[draw[1]])
-        return page("Embeddings", self.describe(data), [histogram(cosines.tolist(), "cosine of random passage pairs")])
+        return page(
+            "Embeddings", self.describe(data), [value_histogram(cosines.tolist(), "cosine of random passage pairs")]
+        )
 
 
 def _npy(matrix: NDArray[np.float32]) -> tuple[Buffer, Buffer]:

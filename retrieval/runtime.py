@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TypeVar
 import torch
 from pydantic import BaseModel
 
+from retrieval.cores import usable_cores
 from retrieval.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -79,13 +79,6 @@ def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:
     count = threads or usable_cores()
     torch.set_num_threads(count)
     return Runtime(device, table[precision], count)
-
-
-def usable_cores() -> int:
-    """Cores this process may run on: its affinity, where the system tells, else all."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 @cache

@@ -31,7 +31,7 @@ _SUFFIXES = frozenset({".json", ".npy", ".parquet", ".safetensors", ".txt", ".co
 """What a bundle may hold: data formats only, nothing that runs code when it is read."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)  # eight texts in a row would be mixed up unseen
 class BundleFacts:
     """Versions of everything in a bundle; ``unknown`` where the retriever does not say.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import UNKNOWN, Bundle, BundleFacts, open_bundle
@@ -50,7 +51,9 @@ def reranking_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
         facts, model = model_facts(folder, "cross-encoder"), load_cross_encoder(folder)
-        engine = RerankingEngine(model, facts, runtime, metrics, *bounds_of(settings))
+        engine = RerankingEngine(
+            model, facts, runtime, metrics, settings.queue_tokens, known_text_megabytes=settings.known_text_megabytes
+        )
     else:
         bundle = open_bundle(folder)
         engine = bundled_reranker(bundle, bundle.cross_encoder(), runtime, settings, metrics)
@@ -68,14 +71,10 @@ def bundled_reranker(
         bundle.facts,
         runtime,
         metrics,
-        *bounds_of(settings),
-        BundledLaw(bundle, model, runtime, settings) if apart else None,
+        settings.queue_tokens,
+        known_text_megabytes=settings.known_text_megabytes,
+        find_law=BundledLaw(bundle, model, runtime, settings) if apart else None,
     )
-
-
-def bounds_of(settings: ServingSettings) -> tuple[int, int]:
-    """Tokens that may wait for a reranker, and megabytes of law that it remembers."""
-    return settings.queue_tokens, settings.known_text_megabytes
 
 
 def is_model(folder: Path) -> bool:
@@ -83,7 +82,7 @@ def is_model(folder: Path) -> bool:
     return (folder / SETTINGS_FILE).is_file()
 
 
-def model_facts(folder: Path, kind: str) -> BundleFacts:
+def model_facts(folder: Path, kind: Literal["bi-encoder", "cross-encoder"]) -> BundleFacts:
     """Versions of a published model, which is known by the run that trained it; an untouched one by its base.
 
     Raises:
@@ -98,5 +97,13 @@ def model_facts(folder: Path, kind: str) -> BundleFacts:
         )
     run = settings.training_run_id or settings.base or UNKNOWN
     bi_encoder, cross_encoder = (run, "") if kind == "bi-encoder" else ("", run)
-    data = settings.data_version or UNKNOWN
-    return BundleFacts("", bi_encoder, cross_encoder, "", data, UNKNOWN, bi_encoder, cross_encoder)
+    return BundleFacts(
+        retriever="",
+        bi_encoder=bi_encoder,
+        cross_encoder=cross_encoder,
+        index="",
+        data=settings.data_version or UNKNOWN,
+        code=UNKNOWN,
+        bi_encoder_run=bi_encoder,
+        cross_encoder_run=cross_encoder,
+    )

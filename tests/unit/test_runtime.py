@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from retrieval.config import CrossEncoderConfig, TrainingConfig
+from retrieval.cores import usable_cores
 from retrieval.errors import ConfigError
-from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16, usable_cores
+from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,16 @@ from deployment.gateway.stages import RerankFault
 from monitoring.metrics import EndpointMetrics
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
-FACTS = BundleFacts("1", "1", "1", "index-1", "data", "code", "run-1", "run-2")
+FACTS = BundleFacts(
+    retriever="1",
+    bi_encoder="1",
+    cross_encoder="1",
+    index="index-1",
+    data="data",
+    code="code",
+    bi_encoder_run="run-1",
+    cross_encoder_run="run-2",
+)
 
 
 class Failing:
