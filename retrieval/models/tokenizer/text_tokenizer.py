@@ -130,12 +130,6 @@ class TextTokenizer:
         rows = [[*template.first, *row[:room], *template.last] for row in contents]
         return rows, [len(row) + around for row in contents]
 
-    def encode_pairs(
-        self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
-    ) -> list[list[int]]:
-        """Token ids of query and passage read together; see `encode_pairs_counted`."""
-        return self.encode_pairs_counted(queries, passages, max_tokens, max_query_tokens)[0]
-
     def encode_pairs_counted(
         self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
     ) -> tuple[list[list[int]], list[int]]:
