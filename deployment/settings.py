@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployment.bundle.fetch import CACHE
 from retrieval.errors import ConfigError
+from retrieval.paths import HIDDEN_STATES, PULLED
 
 PREFIX = "RETRIEVER_"
 BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT = 8101, 8102, 8100
@@ -25,7 +25,7 @@ class ServingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bundle: str = Field("", description="Bundle folder, or its s3:// address.")
-    cache: Path = Field(CACHE, description="Where what is fetched from S3 is kept.")
+    cache: Path = Field(PULLED, description="Where what is fetched from S3 is kept.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(0, ge=0, le=65535, description="Port; 0 takes the service's own.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Of the arithmetic.")
@@ -45,9 +45,7 @@ class ServingSettings(BaseModel):
     known_text_megabytes: int = Field(
         256, ge=0, description="Cross-encoder: memory for what its lower layers gave of law read before; 0 keeps none."
     )
-    states: Path = Field(
-        Path(".cache/hidden-states"), description="Cross-encoder: folder of what was read of the law beforehand."
-    )
+    states: Path = Field(HIDDEN_STATES, description="Cross-encoder: folder of what was read of the law beforehand.")
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
     bi_encoder_url: str = Field("", description="Gateway: address of the bi-encoder service.")

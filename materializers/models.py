@@ -16,12 +16,13 @@ from materializers.folder import FolderMaterializer, manifest_hash
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
 from retrieval.models.io.model_settings import SETTINGS_FILE
+from retrieval.names import BM25
 from retrieval.runtime import choose_runtime
 from retrieval.search.retriever import Retriever, load_retriever
 
 _NOT_CONTENT = ("training_run_id",)
 """Settings that tell where a model came from and not what it does."""
-_LEXICAL = "bm25"
+_LEXICAL = BM25
 
 
 class _ModelMaterializer(FolderMaterializer):

@@ -22,13 +22,13 @@ from registry.local_stages import note_stages
 from registry.production_check import production_ready
 from registry.reconcile import production_name
 from retrieval.config import Config
-from retrieval.model_store import KEPT
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
+from retrieval.paths import KEPT, REPORTS_IN_WORK
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
-from steps.report_folder import REPORTS
 from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
@@ -108,7 +108,7 @@ def training_pipeline(config: Config, production: str) -> None:
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, put its reports and its retriever where they are looked for, and tell how it went."""
     folder_ready("reports", config.reports)
-    for folder in (KEPT, REPORTS):
+    for folder in (KEPT, REPORTS_IN_WORK):
         place_ready(folder)
     models_ready(config)
     tracking_ready(config)
@@ -118,7 +118,7 @@ def run(config: Config, cache: bool) -> Outcome:
         response = launched(announced(training_pipeline), config, cache, before)
     reports = [
         export_report(load_output(response, step, f"{step.removeprefix('evaluate_')}_report"), config.reports / name)
-        for step, name in (("evaluate_bi_encoder", "bi-encoder"), ("evaluate_cross_encoder", "cross-encoder"))
+        for step, name in (("evaluate_bi_encoder", BI_ENCODER), ("evaluate_cross_encoder", CROSS_ENCODER))
     ]
     made = load_output(response, "register_versions", "versions")
     kept = keep_retriever(response, made)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from retrieval.names import BI_ENCODER, BUNDLED, MULTILINGUAL_E5_SMALL
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -103,7 +105,7 @@ class TrainingConfig(Section):
 class BiEncoderConfig(Section):
     """The first-stage model."""
 
-    base: str = Field("bundled:multilingual-e5-small", description="bundled:NAME, a hub id, or a folder.")
+    base: str = Field(BUNDLED + MULTILINGUAL_E5_SMALL, description="bundled:NAME, a hub id, or a folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
     pooling: PoolingName | None = Field(None, description="None takes what the base records.")
     normalize: bool | None = Field(
@@ -165,7 +167,7 @@ class MiningConfig(Section):
 class CrossEncoderConfig(Section):
     """The reranker."""
 
-    base: str = Field("bi-encoder", description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
+    base: str = Field(BI_ENCODER, description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
     separate_frozen_layers: bool = Field(
         False, description="The frozen layers read query and passage apart, so that their output can be kept."

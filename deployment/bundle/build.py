@@ -21,10 +21,11 @@ from retrieval.model_store import FACTS as KEPT_FACTS
 from retrieval.model_store import KEPT, STAGES, Choice, facts_of, kept_retriever
 from retrieval.model_store.current_store import refresh_stages
 from retrieval.models.io.model_settings import SETTINGS_FILE, ModelSettings, load_settings
+from retrieval.names import BI_ENCODER, CROSS_ENCODER, RETRIEVER_SETTINGS
 
 _logger = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
-_MODELS = ("bi-encoder", "cross-encoder")
+_MODELS = (BI_ENCODER, CROSS_ENCODER)
 _NOT_INDEX = (*(f"{model}/" for model in _MODELS), FACTS, KEPT_FACTS)
 
 
@@ -38,7 +39,7 @@ def resolve_model(model: str, root: Path = KEPT) -> Path:
     Raises:
         ArtifactError: If there is none, a folder is named that is none, or retrievers of several stores go by the name.
     """
-    if (Path(model) / "settings.json").is_file():
+    if (Path(model) / RETRIEVER_SETTINGS).is_file():
         return Path(model)
     if Path(model).is_dir() and (Path(model).is_absolute() or not (root / model).is_dir()):
         raise ArtifactError(f"{model}: not a retriever; name one that a training kept, such as {root}/1, or a version")
@@ -130,7 +131,7 @@ def facts_of_retriever(folder: Path) -> BundleFacts:
     if (folder / FACTS).is_file():
         return open_bundle(folder).facts
     kept, models = facts_of(folder), {name: _settings(folder / name) for name in _MODELS}
-    first, second = models["bi-encoder"], models["cross-encoder"]
+    first, second = models[BI_ENCODER], models[CROSS_ENCODER]
     return BundleFacts(
         retriever=kept.get("retriever") or UNKNOWN,
         bi_encoder=kept.get("bi_encoder") or UNKNOWN,

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from retrieval.folders import MANIFEST
 from retrieval.models.io.model_settings import SETTINGS_FILE
+from retrieval.names import BI_ENCODER, BUNDLE_FACTS, CORPUS, RETRIEVER_SETTINGS, WEIGHTS, WEIGHTS_INDEX
 
-BUNDLE_FACTS = "bundle.json"
 COMMAND = "python -m deployment.bundle"
-_PARTS = ("settings.json", "bi-encoder", "corpus")
+_PARTS = (RETRIEVER_SETTINGS, BI_ENCODER, CORPUS)
 """What every retriever folder has."""
 _ADAPTER, _SENTENCE = "adapter_config.json", ("modules.json", "config_sentence_transformers.json")
-_WEIGHTS = ("config.json", "model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
+_WEIGHTS = ("config.json", WEIGHTS, "pytorch_model.bin", WEIGHTS_INDEX)
 _CACHED = "models--"
 """Begins the names of the folders in which the hub's client keeps models."""
 _VERSION = re.compile(r"production|staging|latest|\d+")

@@ -18,6 +18,7 @@ from retrieval.folders import mended_by, verify_folder
 from retrieval.models.bi_encoder import load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
 from retrieval.models.io.model_settings import SETTINGS_FILE, load_settings
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.runtime import Runtime, choose_runtime
 
 Lap = Callable[[str], None]
@@ -34,7 +35,7 @@ def embedding_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     lap("fetch")
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
-        facts = model_facts(folder, "bi-encoder")
+        facts = model_facts(folder, BI_ENCODER)
         engine = EmbeddingEngine(EncoderAlone(load_bi_encoder(folder), runtime), facts, metrics, settings.queue_tokens)
     else:
         bundle = open_bundle(folder)
@@ -50,7 +51,7 @@ def reranking_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     lap("fetch")
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
-        facts, model = model_facts(folder, "cross-encoder"), load_cross_encoder(folder)
+        facts, model = model_facts(folder, CROSS_ENCODER), load_cross_encoder(folder)
         engine = RerankingEngine(
             model, facts, runtime, metrics, settings.queue_tokens, known_text_megabytes=settings.known_text_megabytes
         )
@@ -96,7 +97,7 @@ def model_facts(folder: Path, kind: Literal["bi-encoder", "cross-encoder"]) -> B
             f"{folder}: holds a {settings.kind}, this service needs a {kind}; name such a model or a bundle of both"
         )
     run = settings.training_run_id or settings.base or UNKNOWN
-    bi_encoder, cross_encoder = (run, "") if kind == "bi-encoder" else ("", run)
+    bi_encoder, cross_encoder = (run, "") if kind == BI_ENCODER else ("", run)
     return BundleFacts(
         retriever="",
         bi_encoder=bi_encoder,

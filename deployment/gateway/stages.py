@@ -8,6 +8,7 @@ from typing import Protocol
 
 from deployment.api.responses import PassageStatesOut, ServiceOut
 from deployment.gateway.payloads import Fallback
+from retrieval.data.cleaning import CleanLine
 from retrieval.errors import ServingError
 from retrieval.search.results import Answer
 
@@ -58,7 +59,7 @@ class FirstStage(Protocol):
     async def standing(self) -> StageStanding:
         """Whether it can answer."""
 
-    async def search(self, question: str, top_k: int) -> list[Answer]:
+    async def search(self, question: CleanLine, top_k: int) -> list[Answer]:
         """The best articles for a question.
 
         Raises:
@@ -78,7 +79,7 @@ class Reranker(Protocol):
     async def standing(self) -> StageStanding:
         """Whether it can answer."""
 
-    async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
+    async def score(self, question: CleanLine, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.
 
         Raises:

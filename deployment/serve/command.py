@@ -24,6 +24,8 @@ from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_POR
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.model_store import kept_retrievers
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
+from retrieval.paths import SERVE_LOGS
 from retrieval.processes.servers import (
     LOCALHOST,
     LocalServer,
@@ -35,7 +37,6 @@ from retrieval.processes.servers import (
 )
 from retrieval.telemetry import telemetry_off
 
-LOGS = Path(".cache/serve")
 _logger = logging.getLogger(__name__)
 _READY_SECONDS = 300.0
 _OFFER = "without training, the bundled encoder and BM25 can be served; reading all the law once takes some minutes"
@@ -91,7 +92,12 @@ class Serving:
 
 @contextmanager
 def serving(
-    bundle: Path, ports: Ports, in_process: bool, rerank: bool, logs: Path = LOGS, chosen: ServeSettings | None = None
+    bundle: Path,
+    ports: Ports,
+    in_process: bool,
+    rerank: bool,
+    logs: Path = SERVE_LOGS,
+    chosen: ServeSettings | None = None,
 ) -> Iterator[Serving]:
     """Run the processes until the block ends, ready when it begins.
 
@@ -203,7 +209,7 @@ def _serve(given: argparse.Namespace, user: ServeSettings) -> None:
         sys.stdout.flush()
         dispensable = [one for one in (started.cross_encoder,) if one is not None]
         needed = [one for one in started.all if one not in dispensable]
-        with reading_law(started.gateway, given.law_states, LOGS / "law-states.log") as read:
+        with reading_law(started.gateway, given.law_states, SERVE_LOGS / "law-states.log") as read:
             serve_until_interrupted(needed, dispensable, [read, stop_without(parent)] if given.tied else [read])
 
 
@@ -214,10 +220,10 @@ def _said(bundle: Bundle, started: Serving, user: ServeSettings) -> str:
         lines.append("no cross-encoder: articles stay in the first stage's order")
     lines.append(f"search page    {started.gateway.url}/")
     lines.append(f"search API     {started.gateway.url}/search  (POST; {started.gateway.url}/openapi.json)")
-    for name, server in (("bi-encoder", started.bi_encoder), ("cross-encoder", started.cross_encoder)):
+    for name, server in ((BI_ENCODER, started.bi_encoder), (CROSS_ENCODER, started.cross_encoder)):
         lines += [f"{name:14} {server.url}"] if server is not None else []
     lines += user.access(in_process=started.bi_encoder is None)
-    return "\n".join([*lines, f"logs           {LOGS}", "Ctrl-C to stop", ""])
+    return "\n".join([*lines, f"logs           {SERVE_LOGS}", "Ctrl-C to stop", ""])
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -232,7 +238,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--untouched", action="store_true", help="serve the bundled encoder as it comes")
     parser.add_argument("--in-process", action="store_true", help="one process, without the two services")
     parser.add_argument("--port", type=int, help=f"of the gateway (default RETRIEVER_PORT, else {GATEWAY_PORT})")
-    for name, port in (("bi-encoder", BI_ENCODER_PORT), ("cross-encoder", CROSS_ENCODER_PORT)):
+    for name, port in ((BI_ENCODER, BI_ENCODER_PORT), (CROSS_ENCODER, CROSS_ENCODER_PORT)):
         parser.add_argument(f"--{name}-port", type=int, default=port, help=f"of the {name} service (default {port})")
     parser.add_argument(
         "--law-states",

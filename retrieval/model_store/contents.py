@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from retrieval.folders import MANIFEST
+from retrieval.names import ARTICLES, BI_ENCODER, CORPUS, MODEL_SETTINGS
 
 _LAWS_NAMED = 6
 
@@ -15,7 +16,7 @@ _LAWS_NAMED = 6
 def law_of(folder: Path) -> str:
     """Which law a retriever finds: how many articles, and the names of the first laws."""
     try:
-        laws = pq.read_table(folder / "corpus" / "articles.parquet", columns=["law"]).column("law")
+        laws = pq.read_table(folder / CORPUS / ARTICLES, columns=["law"]).column("law")
         names = [str(name) for name in laws.unique().to_pylist() if name]
     except (OSError, ValueError, KeyError):
         return "articles cannot be read"
@@ -27,7 +28,7 @@ def law_of(folder: Path) -> str:
 def data_version_of(folder: Path) -> str:
     """Fingerprint of the dataset that a retriever's encoder was trained on; empty where it does not say."""
     try:
-        values = json.loads((folder / "bi-encoder" / "retriever.json").read_text(encoding="utf-8"))
+        values = json.loads((folder / BI_ENCODER / MODEL_SETTINGS).read_text(encoding="utf-8"))
         return str(values.get("data_version") or "")
     except (OSError, ValueError, AttributeError):
         return ""

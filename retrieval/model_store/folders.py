@@ -16,13 +16,12 @@ from pathlib import Path
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, link_or_copy, listed_files, verify_folder, write_folder
 from retrieval.model_store.notes import FACTS, POINTER, locked, read_note, write_note
-
-KEPT = Path("models/legal-retriever")
-"""Default place, below the folder commands are typed in."""
+from retrieval.names import BM25, BUNDLE_FACTS, MODEL_SETTINGS
+from retrieval.paths import KEPT
 
 _DIGITS = 8
-_LEXICAL, _MODEL_SETTINGS = "bm25/", "retriever.json"
-_NOT_CONTENT = frozenset({FACTS, "bundle.json"})
+_LEXICAL = f"{BM25}/"
+_NOT_CONTENT = frozenset({FACTS, BUNDLE_FACTS})
 """Files that say where a retriever comes from and not what it does."""
 
 
@@ -137,7 +136,7 @@ def content_of(folder: Path) -> str:
     """
     try:
         listed = listed_files(folder)
-        settings = {name: _without_run(folder / name) for name in listed if Path(name).name == _MODEL_SETTINGS}
+        settings = {name: _without_run(folder / name) for name in listed if Path(name).name == MODEL_SETTINGS}
     except (ArtifactError, OSError, ValueError, TypeError):
         return ""
     return hashlib.sha256(json.dumps([identifying_files(listed), settings], sort_keys=True).encode()).hexdigest()
@@ -154,7 +153,7 @@ def identifying_files(listed: Mapping[str, str]) -> dict[str, str]:
         for name, digest in listed.items()
         if not name.startswith(_LEXICAL)
         and name not in _NOT_CONTENT
-        and Path(name).name not in {MANIFEST, _MODEL_SETTINGS}
+        and Path(name).name not in {MANIFEST, MODEL_SETTINGS}
     }
 
 

@@ -12,6 +12,7 @@ from retrieval.errors import RetrievalError
 from retrieval.model_store import KEPT, kept_retriever, kept_retrievers
 from retrieval.model_store.current_store import refresh_stages
 from retrieval.model_store.listing import listing
+from retrieval.names import RETRIEVER_SETTINGS
 from retrieval.runtime import choose_runtime
 from retrieval.search.results import Answer
 from retrieval.search.retriever import load_retriever
@@ -56,7 +57,7 @@ def _show(position: int, answer: Answer) -> str:
 
 def _folder_of(model: str) -> Path:
     """Folder of a model; where retrievers of several stores are kept, it is said which one it is."""
-    if (Path(model) / "settings.json").is_file():
+    if (Path(model) / RETRIEVER_SETTINGS).is_file():
         return Path(model)
     choice = kept_retriever(model, KEPT, refresh_stages)
     if len({one.store for one in kept_retrievers(KEPT)}) > 1:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from retrieval.config import SearchConfig
 from retrieval.errors import ArtifactError
+from retrieval.names import RETRIEVER_SETTINGS
+from retrieval.paths import KEPT
 from retrieval.records import Corpus
 from retrieval.search.bm25 import Bm25Index, Units
 
-_FILE = "settings.json"
-NOT_A_RETRIEVER = "name one that a training kept, such as models/legal-retriever/1, or train with this version"
+NOT_A_RETRIEVER = f"name one that a training kept, such as {KEPT}/1, or train with this version"
 """What to do about a folder that is none."""
 
 
@@ -80,7 +81,7 @@ class RetrieverSettings:
 
 def write_settings(settings: RetrieverSettings, folder: Path) -> None:
     """Write ``settings.json`` into a folder."""
-    (folder / _FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    (folder / RETRIEVER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(folder: Path) -> RetrieverSettings:
@@ -90,6 +91,6 @@ def read_settings(folder: Path) -> RetrieverSettings:
         ArtifactError: If it is not there or holds something else.
     """
     try:
-        return RetrieverSettings(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        return RetrieverSettings(**json.loads((folder / RETRIEVER_SETTINGS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ArtifactError(f"{folder}: not a retriever ({error}); {NOT_A_RETRIEVER}") from error

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from retrieval.errors import ModelError
+from retrieval.names import MODEL_SETTINGS
 
-SETTINGS_FILE = "retriever.json"
+SETTINGS_FILE = MODEL_SETTINGS
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 """Under sentence-transformers' names; `retrieval.models.backbone.pooling` says what each does."""

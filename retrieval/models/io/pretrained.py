@@ -22,6 +22,7 @@ from retrieval.models.io.weights import read_state, split_state, write_weights
 from retrieval.models.tokenizer.folder import load_tokenizer
 from retrieval.models.tokenizer.hf_settings import read_tokenizer_settings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
+from retrieval.names import BI_ENCODER
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def save_folder(
         tokenizer.save(staging)
         settings.save(staging)
         write_weights(state, staging, read_from)
-        if settings.kind == "bi-encoder":
+        if settings.kind == BI_ENCODER:
             _write_sentence_transformers_files(staging, settings)
 
 

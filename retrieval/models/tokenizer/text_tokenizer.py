@@ -14,8 +14,9 @@ from tokenizers import Tokenizer, normalizers
 
 from retrieval.errors import ModelError
 from retrieval.models.tokenizer.unigram import Unigram
+from retrieval.names import TOKENIZER
 
-TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_FILE = TOKENIZER
 SIDECAR = "text_tokenizer.json"
 
 

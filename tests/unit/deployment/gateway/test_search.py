@@ -15,6 +15,7 @@ from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
 from monitoring.metrics import EndpointMetrics
+from retrieval.data import cleaning
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
 FACTS = BundleFacts(
@@ -37,6 +38,8 @@ class Failing:
 
     async def score(self, question, documents, budget_seconds):
         raise self.error
+
+    score_clean = score
 
     async def close(self):
         pass
@@ -126,6 +129,64 @@ def test_fallbacks_are_counted_as_often_as_an_answer_names_one(retriever):
 def test_refusals_of_the_own_reranker_are_fallbacks_too(retriever, refusal, reason):
     answer, _ = searched(retriever, reranker=OwnReranker(Failing(refusal)))
     assert (answer.reranked, answer.fallback_reason) == (False, reason)
+
+
+@pytest.fixture
+def cleanings(monkeypatch):
+    """Every text that is cleaned, as it came."""
+    seen, real = [], cleaning.clean_text
+
+    def counted(text):
+        seen.append(text)
+        return real(text)
+
+    monkeypatch.setattr(cleaning, "clean_text", counted)
+    return seen
+
+
+TYPED = f"  {QUESTION.replace(' ', '  ')}\n"
+"""The question as somebody typed it, which cleaning changes."""
+
+
+def test_a_question_is_cleaned_once_on_its_way_through_gateway_engines_and_library(retriever, cleanings):
+    answer, _ = searched(retriever, TYPED)
+    assert cleanings == [TYPED]
+    assert answer.question == QUESTION
+
+
+def test_a_question_as_it_was_typed_has_the_answers_of_the_clean_one(retriever):
+    def shown(question):
+        return searched(retriever, question)[0].model_dump(exclude={"timings_ms"})
+
+    typed, clean = shown(TYPED), shown(QUESTION)
+    assert [hit["cid"] for hit in typed["results"]] == [one.article.cid for one in retriever.search(QUESTION, 12)]
+    for one, other in zip(typed["results"], clean["results"], strict=True):
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+        assert one["snippet_marks"] == other["snippet_marks"]
+
+
+def test_a_service_cleans_a_question_once_and_not_once_for_each_document(retriever, cleanings):
+    metrics = EndpointMetrics("service", ())
+
+    async def run():
+        first = EmbeddingEngine(retriever, FACTS, metrics)
+        second = RerankingEngine(retriever.cross_encoder, FACTS, retriever.runtime, metrics)
+        try:
+            found = await first.search(TYPED, 3)
+            searched_with = list(cleanings)
+            cleanings.clear()
+            scored = await second.score(TYPED, ["một", "hai", ("Điều 1", "ba")])
+            scored_with = list(cleanings)
+            same = await second.score(QUESTION, ["một", "hai", ("Điều 1", "ba")])
+        finally:
+            await first.close()
+            await second.close()
+        return found, scored, same, searched_with, scored_with
+
+    found, scored, same, searched_with, scored_with = asyncio.run(run())
+    assert (searched_with, scored_with) == ([TYPED], [TYPED])
+    assert len(found.answers) == 3
+    assert scored.logits == pytest.approx(same.logits, abs=1e-5)
 
 
 def test_marks_point_at_the_questions_words(retriever):
