@@ -12,13 +12,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from deployment.api.responses import PassageStatesOut
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle, open_bundle
-from deployment.settings import ServingSettings, read_settings
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
+from retrieval.extras import need
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
@@ -28,6 +28,9 @@ from retrieval.runtime import Runtime, choose_runtime
 from retrieval.search.embedding import corpus_states, kept_corpus_states, states_file
 from retrieval.search.state_files import note_use
 from retrieval.telemetry import telemetry_off
+
+if TYPE_CHECKING:
+    from deployment.settings import ServingSettings
 
 _logger = logging.getLogger(__name__)
 
@@ -137,6 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     telemetry_off()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        need("serving", "python -m deployment.engine.precomputed_states")
+        from deployment.settings import read_settings
+
         settings = read_settings(bundle=given.bundle, states=given.to, precision=given.precision, threads=given.threads)
         bundle = _opened(local_folder(settings.bundle, settings.cache))
         runtime = choose_runtime(**settings.model_dump(include={"precision", "threads"}, exclude_defaults=True))

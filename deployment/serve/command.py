@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle
 from deployment.bundle.local import NEWEST, bundle_of, trained_folder, untouched_bundle
-from deployment.serve.settings import ServeSettings, read_serve_settings
+from deployment.ports import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from deployment.serve.state_preparation import reading_law
-from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.model_store import kept_retrievers
@@ -36,6 +36,9 @@ from retrieval.processes.servers import (
     stopping_signals,
 )
 from retrieval.telemetry import telemetry_off
+
+if TYPE_CHECKING:
+    from deployment.serve.settings import ServeSettings
 
 _logger = logging.getLogger(__name__)
 _READY_SECONDS = 300.0
@@ -113,6 +116,8 @@ def serving(
         ServerError: If one does not become ready.
     """
     logs.mkdir(parents=True, exist_ok=True)
+    from deployment.serve.settings import read_serve_settings  # with packages of the extra `serving`
+
     user = chosen or read_serve_settings()
     own = {"RETRIEVER_BUNDLE": str(bundle), "RETRIEVER_HOST": LOCALHOST}
     with ExitStack() as opened:
@@ -183,6 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with stopping_signals():
         try:
             need("serving", "python -m deployment.serve")
+            from deployment.serve.settings import read_serve_settings
+
             _serve(given, read_serve_settings())
         except RetrievalError as error:
             sys.stderr.write(f"error: {error}\n")
