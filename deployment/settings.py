@@ -6,31 +6,45 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from deployment.bundle.fetch import CACHE
 from retrieval.errors import ConfigError
+from retrieval.paths import HIDDEN_STATES, PULLED
 
 PREFIX = "RETRIEVER_"
-BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT = 8101, 8102, 8100
-_LISTS = ("api_keys", "cors_origins")
 _SECRET = ("api_keys", "service_key")
 
 
-class ServingSettings(BaseModel):
+def _parted(value: object) -> object:
+    """The parts of a text, by comma; anything else as it is."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parted)]
+"""Several texts, in a variable parted by commas."""
+
+
+class ServingSettings(BaseSettings):
     """Every setting; the variable of ``api_keys`` is ``RETRIEVER_API_KEYS``, and so on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
 
     bundle: str = Field("", description="Bundle folder, or its s3:// address.")
-    cache: Path = Field(CACHE, description="Where what is fetched from S3 is kept.")
+    cache: Path = Field(PULLED, description="Where what is fetched from S3 is kept.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(0, ge=0, le=65535, description="Port; 0 takes the service's own.")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Of the arithmetic.")
     threads: int = Field(0, ge=0, description="Compute threads; 0 takes one a core.")
-    api_keys: tuple[str, ...] = Field((), description="Keys that open the doors, by comma; none leaves them open.")
+    api_keys: Listed = Field((), description="Keys that open the doors, by comma; none leaves them open.")
     api_keys_file: Path | None = Field(None, description="File with one more key a line; # starts a comment.")
     requests_per_minute: int = Field(0, ge=0, description="Of one key, or of one address without keys; 0: no limit.")
     max_body_bytes: int = Field(8 << 20, ge=1024, description="Largest request body: 2,048 texts of 4 KiB.")
@@ -45,10 +59,8 @@ class ServingSettings(BaseModel):
     known_text_megabytes: int = Field(
         256, ge=0, description="Cross-encoder: memory for what its lower layers gave of law read before; 0 keeps none."
     )
-    states: Path = Field(
-        Path(".cache/hidden-states"), description="Cross-encoder: folder of what was read of the law beforehand."
-    )
-    cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call, by comma; none by default.")
+    states: Path = Field(HIDDEN_STATES, description="Cross-encoder: folder of what was read of the law beforehand.")
+    cors_origins: Listed = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
     bi_encoder_url: str = Field("", description="Gateway: address of the bi-encoder service.")
     cross_encoder_url: str = Field("", description="Gateway: address of the cross-encoder service.")
@@ -59,6 +71,18 @@ class ServingSettings(BaseModel):
     rerank_depth: int = Field(0, ge=0, le=100, description="Gateway: articles reranked; 0 takes the retriever's own.")
     machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")
     machine_usd_per_hour: float | None = Field(None, ge=0, description="Price of a machine that is not in the table.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given and nothing else: `read_settings` alone reads variables, and no ``.env`` file counts."""
+        return (init_settings,)
 
     def keys(self) -> tuple[str, ...]:
         """Every key, from both sources.
@@ -92,21 +116,25 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
         ConfigError: If a variable has an unknown name or a wrong value.
     """
     variables = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    for name, text in variables.items():
-        if name.startswith(PREFIX):
-            field = name.removeprefix(PREFIX).lower()
-            values[field] = tuple(filter(None, map(str.strip, text.split(",")))) if field in _LISTS else text
-    values |= {name: value for name, value in given.items() if value is not None}
+    own = {name.lower(): text for name, text in variables.items() if name.startswith(PREFIX)}
+    known = {f"{PREFIX}{field}".lower() for field in ServingSettings.model_fields}
+    if unknown := [name for name in own if name not in known]:
+        raise _unknown(unknown[0].upper())
+    source = EnvSettingsSource(ServingSettings)
+    source.env_vars = own
     try:
-        return ServingSettings(**values)
+        return ServingSettings(**source() | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{str(first['loc'][0]).upper()}"
         if first["type"] == "extra_forbidden":
-            known = [f"{PREFIX}{field.upper()}" for field in ServingSettings.model_fields]
-            near = get_close_matches(name, known, n=1, cutoff=0.75)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ConfigError(f"{name}: no such setting; {hint}known are {', '.join(known)}") from error
+            raise _unknown(name) from error
         got = "" if first["loc"][0] in _SECRET else f"got {first['input']!r}; "
         raise ConfigError(f"{name}: {got}{first['msg']}; mend its value") from error
+
+
+def _unknown(name: str) -> ConfigError:
+    known = [f"{PREFIX}{field.upper()}" for field in ServingSettings.model_fields]
+    near = get_close_matches(name, known, n=1, cutoff=0.75)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return ConfigError(f"{name}: no such setting; {hint}known are {', '.join(known)}")

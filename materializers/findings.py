@@ -13,7 +13,8 @@ from zenml.enums import ArtifactType
 from zenml.metadata.metadata_types import MetadataType
 
 from materializers.folder import FolderMaterializer
-from materializers.page import histogram, page, table
+from materializers.page import page, table
+from retrieval.evaluation.plots import value_histogram
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.folders import verify_folder, write_folder
 from retrieval.records import Query, Run
@@ -48,7 +49,7 @@ class NegativesMaterializer(FolderMaterializer):
     def picture(self, data: HardNegatives) -> str:
         """How many negatives the queries have."""
         counts = [float(len(cids)) for cids in data.cids.values()]
-        return page("Hard negatives", self.describe(data), [histogram(counts, "negatives of a query", bins=11)])
+        return page("Hard negatives", self.describe(data), [value_histogram(counts, "negatives of a query", bins=11)])
 
 
 class RunsMaterializer(FolderMaterializer):

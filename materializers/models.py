@@ -15,13 +15,13 @@ from zenml.metadata.metadata_types import MetadataType
 from materializers.folder import FolderMaterializer, manifest_hash
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
-from retrieval.models.io.model_settings import SETTINGS_FILE
+from retrieval.names import BM25, MODEL_SETTINGS
 from retrieval.runtime import choose_runtime
 from retrieval.search.retriever import Retriever, load_retriever
 
 _NOT_CONTENT = ("training_run_id",)
 """Settings that tell where a model came from and not what it does."""
-_LEXICAL = "bm25"
+_LEXICAL = BM25
 
 
 class _ModelMaterializer(FolderMaterializer):
@@ -36,7 +36,7 @@ class _ModelMaterializer(FolderMaterializer):
 
     def hash_content(self, data: BiEncoder | CrossEncoder, folder: Path) -> str:
         """Hash of weights, tokenizer and settings, whichever run trained them."""
-        return _hash_of([data], manifest_hash(folder, skip=(SETTINGS_FILE,)))
+        return _hash_of([data], manifest_hash(folder, skip=(MODEL_SETTINGS,)))
 
     def describe(self, data: BiEncoder | CrossEncoder) -> dict[str, MetadataType]:
         """Settings, and how many weights there are."""
@@ -81,7 +81,7 @@ class RetrieverMaterializer(FolderMaterializer):
     def hash_content(self, data: Retriever, folder: Path) -> str:
         """Hash of all but the lexical index, which follows from corpus and settings but not its order of words."""
         models = [model for model in (data.bi_encoder, data.cross_encoder) if model is not None]
-        return _hash_of(models, manifest_hash(folder, skip=(SETTINGS_FILE, _LEXICAL)))
+        return _hash_of(models, manifest_hash(folder, skip=(MODEL_SETTINGS, _LEXICAL)))
 
     def describe(self, data: Retriever) -> dict[str, MetadataType]:
         """Fusion settings and the size of what is searched."""

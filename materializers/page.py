@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-import numpy as np
-
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:24px;max-width:60rem;color:#1a1a1a}"
     "table{border-collapse:collapse;margin:12px 0}td,th{padding:4px 14px 4px 0;border-bottom:1px solid #ddd;"
@@ -40,20 +38,3 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
-
-
-def histogram(values: Sequence[float], label: str, bins: int = 40) -> str:
-    """An inline SVG histogram of plain numbers; empty where there are none."""
-    if len(values) == 0:
-        return ""
-    counts, edges = np.histogram(np.asarray(values, dtype=np.float64), bins=bins)
-    bars = "".join(
-        f'<rect x="{14 * column + 1}" y="{160 - 150 * count / max(counts.max(), 1):.1f}" width="12"'
-        f' height="{150 * count / max(counts.max(), 1):.1f}" fill="#3b6ea5"/>'
-        for column, count in enumerate(counts)
-    )
-    text = f"{escape(label)}: {edges[0]:.3g} – {edges[-1]:.3g}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {14 * bins} 185" width="{14 * bins}">{bars}'
-        f'<text x="0" y="180" font-size="14" font-family="sans-serif">{text}</text></svg>'
-    )

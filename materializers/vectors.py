@@ -13,8 +13,10 @@ from zenml.enums import ArtifactType
 from zenml.metadata.metadata_types import MetadataType
 
 from materializers.folder import FolderMaterializer
-from materializers.page import histogram, page
+from materializers.page import page
+from retrieval.evaluation.plots import value_histogram
 from retrieval.folders import verify_folder, write_folder
+from retrieval.names import PASSAGE_VECTORS, TITLE_VECTORS
 from retrieval.s3.objects import Buffer
 from retrieval.search.embedding import CorpusVectors
 
@@ -36,12 +38,12 @@ class VectorsMaterializer(FolderMaterializer):
 
     def in_memory(self, data: CorpusVectors) -> dict[str, Sequence[Buffer]]:
         """Both matrices as .npy files."""
-        return {"passages.npy": _npy(data.passages), "titles.npy": _npy(data.titles)}
+        return {PASSAGE_VECTORS: _npy(data.passages), TITLE_VECTORS: _npy(data.titles)}
 
     def read(self, folder: Path) -> CorpusVectors:
         """Both matrices, mapped from their files: the pages that are used are read, and no copy is made of them."""
         verify_folder(folder)
-        names = ("passages.npy", "titles.npy")
+        names = (PASSAGE_VECTORS, TITLE_VECTORS)
         # "c": writable, as torch wants it, and never written back; as plain arrays, which keep the mapping open
         mapped = (np.load(folder / name, mmap_mode="c", allow_pickle=False) for name in names)
         return CorpusVectors(*(np.asarray(matrix) for matrix in mapped))
@@ -59,7 +61,9 @@ class VectorsMaterializer(FolderMaterializer):
         """How alike passages drawn at random are: a matrix gone wrong shows a spike at 1."""
         draw = np.random.default_rng(0).integers(len(data.passages), size=(2, min(_PAIRS, 10 * len(data.passages))))
         cosines = np.einsum("nd,nd->n", data.passages[draw[0]], data.passages[draw[1]])
-        return page("Embeddings", self.describe(data), [histogram(cosines.tolist(), "cosine of random passage pairs")])
+        return page(
+            "Embeddings", self.describe(data), [value_histogram(cosines.tolist(), "cosine of random passage pairs")]
+        )
 
 
 def _npy(matrix: NDArray[np.float32]) -> tuple[Buffer, Buffer]:

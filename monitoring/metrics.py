@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from monitoring.windows import Slot, Window, WindowGauge
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -24,11 +29,13 @@ class EndpointMetrics:
         answers: Requests answered so far.
     """
 
-    def __init__(self, endpoint: str, actions: tuple[str, ...]) -> None:
+    def __init__(self, endpoint: str, actions: tuple[str, ...], clock: Callable[[], float] = time.monotonic) -> None:
+        """Define everything; ``clock`` gives monotonic seconds to what is told over a window."""
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.endpoint, self.actions, self.registry = endpoint, actions, CollectorRegistry()
-        self.answers = 0
+        self.answers, self._costs, self._scores = 0, Window(clock), Window(clock)
         self._define_requests()
+        self._define_cost()
         self._define_model()
         self._define_queue()
         self.cold_starts.labels(endpoint)
@@ -43,6 +50,12 @@ class EndpointMetrics:
         self.errors = Counter(
             "endpoint_errors_total", "Requests answered with an error", ("endpoint", "type"), registry=self.registry
         )
+        self.fallbacks = Counter(
+            "endpoint_fallbacks_total",
+            "Requests answered in the first stage's order although reranking was asked for; none of them is an error",
+            ("endpoint", "reason"),
+            registry=self.registry,
+        )
         self.request_seconds = Histogram(
             "endpoint_request_duration_seconds",
             "From a request's first byte to its answer",
@@ -50,11 +63,16 @@ class EndpointMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.cost_usd = Gauge(
-            "endpoint_cost_per_request",
-            "Dollars of compute that the last request took",
+
+    def _define_cost(self) -> None:
+        self.cost_usd = Counter(
+            "endpoint_cost_usd_total",
+            "Dollars of compute that requests took; its rate over that of the requests is a cost over many processes",
             ("endpoint",),
             registry=self.registry,
+        )
+        self._over_window(
+            "endpoint_cost_per_request", "Dollars of compute that a request took, mean", self._costs, lambda of: of.mean
         )
         self.cost_per_1k_usd = Gauge(
             "endpoint_cost_per_1k_requests",
@@ -84,12 +102,8 @@ class EndpointMetrics:
             buckets=_SCORES,
             registry=self.registry,
         )
-        self.score_min = Gauge(
-            "endpoint_score_min", "Lowest score of the last request", ("endpoint",), registry=self.registry
-        )
-        self.score_max = Gauge(
-            "endpoint_score_max", "Highest score of the last request", ("endpoint",), registry=self.registry
-        )
+        self._over_window("endpoint_score_min", "Lowest score given", self._scores, lambda of: of.lowest)
+        self._over_window("endpoint_score_max", "Highest score given", self._scores, lambda of: of.highest)
 
     def _define_queue(self) -> None:
         self.queue_depth = Gauge(
@@ -127,8 +141,16 @@ class EndpointMetrics:
         histogram = self.score.labels(self.endpoint)
         for score in scores:
             histogram.observe(score)
-        self.score_min.labels(self.endpoint).set(min(scores))
-        self.score_max.labels(self.endpoint).set(max(scores))
+            self._scores.add(score)
+
+    def spent(self, usd: float) -> None:
+        """Note what the compute of one request cost."""
+        self.cost_usd.labels(self.endpoint).inc(usd)
+        self._costs.add(usd)
+
+    def fell_back(self, reason: str) -> None:
+        """Count a request that was answered without the reranking it asked for."""
+        self.fallbacks.labels(self.endpoint, reason).inc()
 
     def price_uptime(self, usd: float) -> None:
         """Note what the machine cost since the service started."""
@@ -137,3 +159,6 @@ class EndpointMetrics:
     def render(self) -> bytes:
         """Everything in Prometheus's text format."""
         return generate_latest(self.registry)
+
+    def _over_window(self, name: str, says: str, window: Window, read: Callable[[Slot], float]) -> None:
+        self.registry.register(WindowGauge(name, says, self.endpoint, window, read))

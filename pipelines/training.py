@@ -21,7 +21,7 @@ from registry.production_check import production_ready
 from registry.reconcile import production_name
 from retrieval.config import Config
 from retrieval.config_models import ReadBy
-from retrieval.model_store import KEPT
+from retrieval.paths import KEPT, REPORTS_IN_WORK
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.evaluation.export_reports import export_reports
@@ -29,7 +29,6 @@ from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.keep_retriever import keep_retriever
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
-from steps.report_folder import REPORTS
 from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
@@ -105,7 +104,7 @@ def _leaving(retriever: Any, made: Any, bi_report: Any, cross_report: Any, confi
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline, and tell how it went and where its reports and its retriever lie."""
     folder_ready("reports", config.reports)
-    for folder in (KEPT, REPORTS):
+    for folder in (KEPT, REPORTS_IN_WORK):
         place_ready(folder)
     models_ready(config)
     tracking_ready(config)

@@ -16,8 +16,9 @@ from registry.store import store_facts
 from retrieval.errors import ConfigError
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.model_store import kept_retrievers
+from retrieval.names import LEGAL_BI_ENCODER, LEGAL_CROSS_ENCODER, LEGAL_RETRIEVER
 
-BI_ENCODER, CROSS_ENCODER, RETRIEVER = "legal-bi-encoder", "legal-cross-encoder", "legal-retriever"
+BI_ENCODER, CROSS_ENCODER, RETRIEVER = LEGAL_BI_ENCODER, LEGAL_CROSS_ENCODER, LEGAL_RETRIEVER
 MAIN = {BI_ENCODER: "bi_encoder", CROSS_ENCODER: "cross_encoder", RETRIEVER: "retriever"}
 """Artifact that a version of each model is a version of; one without it was cut short while it was made."""
 PARTS = {BI_ENCODER: "bi_encoder_version", CROSS_ENCODER: "cross_encoder_version"}

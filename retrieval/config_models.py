@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from retrieval.names import BI_ENCODER, BUNDLED, MULTILINGUAL_E5_SMALL
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -75,7 +77,7 @@ class TrainingConfig(Section):
 class BiEncoderConfig(Section):
     """The first-stage model."""
 
-    base: OfBase[str] = Field("bundled:multilingual-e5-small", description="bundled:NAME, a hub id, or a folder.")
+    base: OfBase[str] = Field(BUNDLED + MULTILINGUAL_E5_SMALL, description="bundled:NAME, a hub id, or a folder.")
     layers: OfBase[Count] = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
     pooling: OfBase[PoolingName | None] = Field(None, description="null takes what the base records.")
     normalize: OfBase[bool | None] = Field(
@@ -146,7 +148,7 @@ class MiningConfig(Section):
 class CrossEncoderConfig(Section):
     """The reranker."""
 
-    base: str = Field("bi-encoder", description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
+    base: str = Field(BI_ENCODER, description="bi-encoder (the trained one), bundled:NAME, hub id or folder.")
     layers: Count = Field(0, description="Keep only this many lowest layers of the base; 0 keeps all.")
     separate_frozen_layers: bool = Field(
         False, description="The frozen layers read query and passage apart, so that their output can be kept."

@@ -11,7 +11,7 @@ from retrieval.errors import ConfigError
 
 EXTRAS = {
     "pipelines": ("zenml", "mlflow", "matplotlib", "jinja2", "scipy"),
-    "serving": ("fastapi", "uvicorn", "httptools", "prometheus_client", "httpx"),
+    "serving": ("fastapi", "uvicorn", "httptools", "prometheus_client", "httpx", "pydantic_settings"),
     "runpod": ("runpod",),
     "s3": ("boto3",),
     "transformers": ("transformers",),

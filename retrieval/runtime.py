@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import torch
 
+from retrieval.cores import usable_cores
 from retrieval.errors import ConfigError
 
 _BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
@@ -67,13 +67,6 @@ def computes_fast_in_bfloat16() -> bool:
 
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def usable_cores() -> int:
-    """Cores this process may run on: its affinity, where the system tells, else all."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 @cache

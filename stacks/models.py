@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval.errors import ConfigError
+from retrieval.names import BI_ENCODER, CROSS_ENCODER, LEGAL_BI_ENCODER, LEGAL_CROSS_ENCODER
 from retrieval.s3.client import S3
 from retrieval.s3.folders import pull_folder
 from retrieval.s3.published import latest
 from stacks.command import run_command, say
 
-MODELS = {"bi-encoder": "legal-bi-encoder", "cross-encoder": "legal-cross-encoder"}
+MODELS = {BI_ENCODER: LEGAL_BI_ENCODER, CROSS_ENCODER: LEGAL_CROSS_ENCODER}
 """Folder in the bucket and model in ZenML's Model Control Plane."""
 PUBLISHED = "published"
 """Key of a version's metadata: address of its folder in the bucket."""

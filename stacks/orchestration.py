@@ -17,6 +17,7 @@ from zenml.utils.time_utils import utc_now
 
 from retrieval.config import OrchestrationConfig
 from retrieval.errors import ConfigError
+from retrieval.paths import CHECKPOINTS
 from retrieval.telemetry import TELEMETRY_OFF
 from stacks.airflow.frozen_code import freeze
 from stacks.declarations import FOLDER, filled_in
@@ -101,7 +102,7 @@ def _task(config: OrchestrationConfig) -> dict[str, Any]:
         "ZENML_CONFIG_PATH": zenml.config_directory,
         "ZENML_LOCAL_STORES_PATH": zenml.local_stores_path,
         "ZENML_LOGGING_COLORS_DISABLED": "true",
-        CHECKPOINTS_VARIABLE: str(_PROJECT / ".cache/checkpoints"),
+        CHECKPOINTS_VARIABLE: str(_PROJECT / CHECKPOINTS),
     }
     return {
         "python": sys.executable,

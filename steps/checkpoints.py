@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from retrieval.paths import CHECKPOINTS
 from steps.library_step import CODE_VARIABLE
 
 FOLDER_VARIABLE = "LEGAL_RETRIEVAL_CHECKPOINTS"
 """Names another folder: one that outlives the container or the frozen copy of the code that a step runs in."""
-CHECKPOINTS = Path(".cache/checkpoints")
 
 
 @contextmanager

@@ -1,20 +1,19 @@
-"""Token vectors of corpus and held-out queries after frozen layers, kept on this disk for the steps that follow."""
+"""Token vectors of corpus and held-out queries after frozen layers, kept on this disk for the steps that follow.
+
+A step that does not find them there, on another machine for example, makes them again; services use the corpus's too
+(`search.kept_states` says what stays).
+"""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from retrieval.experiments.assessment import held_out
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
+from retrieval.paths import HIDDEN_STATES
 from retrieval.records import Dataset
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import corpus_states, query_states
-
-HIDDEN_STATES = Path(".cache/hidden-states")
-"""A step that does not find them there, on another machine for example, makes them again; services use the
-corpus's too (`search.kept_states` says what stays)."""
 
 
 def known_states(

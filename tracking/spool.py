@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import IO
 
 from retrieval.folders import write_file
+from retrieval.paths import TRACKING
 from tracking.connection import Tracker, cause, failures, refused
 from tracking.runs import Record, RunFacts, in_words, open_run, write
 
 logger = logging.getLogger(__name__)
 
-KEPT = Path(".cache/tracking")
 _POLL_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 
 class Spool:
     """One step's records: `put` keeps them, a thread sends them, `close` tells what was not sent."""
 
-    def __init__(self, tracker: Tracker, facts: RunFacts, name: str, root: Path = KEPT) -> None:
+    def __init__(self, tracker: Tracker, facts: RunFacts, name: str, root: Path = TRACKING) -> None:
         self.tracker, self.facts = tracker, facts
         self.path = root.absolute() / f"{name}.jsonl"
         self.folders = self.path.with_suffix("")
@@ -118,7 +118,7 @@ def send(tracker: Tracker, run_id: str, records: list[Record]) -> None:
             send(tracker, run_id, [record])
 
 
-def send_kept(tracker: Tracker, root: Path = KEPT) -> list[str]:
+def send_kept(tracker: Tracker, root: Path = TRACKING) -> list[str]:
     """Send what earlier runs could not, and close the runs of those that were killed.
 
     Args:
@@ -150,7 +150,7 @@ def send_kept(tracker: Tracker, root: Path = KEPT) -> list[str]:
     return lines
 
 
-def kept(root: Path = KEPT) -> list[str]:
+def kept(root: Path = TRACKING) -> list[str]:
     """A line for each file that waits to be sent."""
     lines = []
     for path in sorted(root.glob("*.jsonl")):

@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
-from deployment.settings import read_settings
 from retrieval.errors import ArtifactError, ConfigError
 from retrieval.extras import need
 from retrieval.folders import verify_folder
@@ -31,6 +30,8 @@ def serve(package: str, port: int, **choices: bool) -> int:
     end_with_supervisor()
     try:
         need("serving", f"python -m {package}")
+        from deployment.settings import read_settings
+
         settings = read_settings()
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -23,6 +23,7 @@ from deployment.api.requests import (
 from deployment.api.validation_errors import validated
 from monitoring.cost import Price
 from retrieval.models.pair import Document
+from retrieval.names import LEGAL_BI_ENCODER, LEGAL_CROSS_ENCODER
 from retrieval.search.results import Answer
 
 if TYPE_CHECKING:  # what belongs to a request is known without torch
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # what belongs to a request is known without torch
     from deployment.engine.model_queue import Read, Timings
     from deployment.engine.reranking import RerankingEngine, Scored
 
-BI_ENCODER, CROSS_ENCODER = "legal-bi-encoder", "legal-cross-encoder"
+BI_ENCODER, CROSS_ENCODER = LEGAL_BI_ENCODER, LEGAL_CROSS_ENCODER
 BI_ENCODER_ACTIONS = ("embed", "batch_embed", "search", "v1_embeddings", "models")
 CROSS_ENCODER_ACTIONS = ("rerank", "score_pair", "batch_score", "v1_rerank", "v2_rerank", "models")
 _BI_ENCODER: TypeAdapter[Embed | BatchEmbed | Search] = TypeAdapter(BiEncoderPayload)
@@ -168,7 +169,7 @@ def _served(
 ) -> dict[str, Any]:
     """What every answer carries."""
     price, usd = asked.price, asked.price.usd(timings.worker)
-    engine.metrics.cost_usd.labels(engine.metrics.endpoint).set(usd)
+    engine.metrics.spent(usd)
     return {
         "model": model,
         "model_version": version,

@@ -20,9 +20,10 @@ from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import embedding_engine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
+from retrieval import names
 from retrieval.errors import ConfigError
 
-NAME = "bi-encoder"
+NAME = names.BI_ENCODER
 _DESCRIPTION = "Vietnamese questions and law as vectors, and the first stage's search."
 _INFER_EXAMPLES = {
     "embed": {"value": {"action": "embed", "text": QUESTION}},

@@ -21,11 +21,12 @@ from retrieval.model_store import FACTS as KEPT_FACTS
 from retrieval.model_store import KEPT, STAGES, Choice, facts_of, kept_retriever
 from retrieval.model_store.current_store import refresh_stages
 from retrieval.models.io.model_settings import ModelSettings, load_settings, settings_file
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.search.settings import is_retriever
 
 _logger = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
-_MODELS = ("bi-encoder", "cross-encoder")
+_MODELS = (BI_ENCODER, CROSS_ENCODER)
 _NOT_INDEX = (*(f"{model}/" for model in _MODELS), FACTS, KEPT_FACTS)
 
 
@@ -131,7 +132,7 @@ def facts_of_retriever(folder: Path) -> BundleFacts:
     if (folder / FACTS).is_file():
         return open_bundle(folder).facts
     kept, models = facts_of(folder), {name: _settings(folder / name) for name in _MODELS}
-    first, second = models["bi-encoder"], models["cross-encoder"]
+    first, second = models[BI_ENCODER], models[CROSS_ENCODER]
     return BundleFacts(
         retriever=kept.get("retriever") or UNKNOWN,
         bi_encoder=kept.get("bi_encoder") or UNKNOWN,

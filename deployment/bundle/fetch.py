@@ -18,17 +18,15 @@ from filelock import FileLock
 from deployment.bundle.folder_kinds import no_folder
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError, StorageError
 from retrieval.folders import MANIFEST
+from retrieval.names import BUNDLED
+from retrieval.paths import PULLED
 from retrieval.s3.client import connect, settings_from_environment, split_uri
 from retrieval.s3.folders import pull_folder
 
-CACHE = Path("models/pulled")
-"""Default place of what is fetched, below the folder commands are typed in."""
-
-_BUNDLED = "bundled:"
 _logger = logging.getLogger(__name__)
 
 
-def local_folder(source: str, cache: Path = CACHE) -> Path:
+def local_folder(source: str, cache: Path = PULLED) -> Path:
     """The folder of a bundle or model, fetched where it lies in S3.
 
     Args:
@@ -102,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="becomes the folder")
     given = parser.parse_args(arguments)
     try:
-        if given.address.startswith(_BUNDLED):
+        if given.address.startswith(BUNDLED):
             _write_untouched(given.address, given.to)
         else:
             fetch(given.address, given.to)

@@ -13,12 +13,19 @@ from pathlib import Path
 
 from retrieval.folders import MANIFEST
 from retrieval.models.io.model_settings import settings_file
-from retrieval.search.settings import FORMER_SETTINGS_FILE, RETRIEVER_PARTS, SETTINGS_FILE, is_retriever
+from retrieval.names import (
+    BUNDLE_FACTS,
+    FORMER_RETRIEVER_SETTINGS,
+    RETRIEVER_PARTS,
+    RETRIEVER_SETTINGS,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+)
+from retrieval.search.settings import is_retriever
 
-BUNDLE_FACTS = "bundle.json"
 COMMAND = "python -m deployment.bundle"
 _ADAPTER, _SENTENCE = "adapter_config.json", ("modules.json", "config_sentence_transformers.json")
-_WEIGHTS = ("config.json", "model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
+_WEIGHTS = ("config.json", WEIGHTS, "pytorch_model.bin", WEIGHTS_INDEX)
 _CACHED = "models--"
 """Begins the names of the folders in which the hub's client keeps models."""
 _VERSION = re.compile(r"production|staging|latest|\d+")
@@ -94,10 +101,10 @@ def _stranger(folder: Path) -> str:
 
 def _lacking(there: set[str]) -> list[str]:
     """What a folder that looks like a retriever lacks of one; empty where it does not look like one."""
-    settings = {SETTINGS_FILE, FORMER_SETTINGS_FILE} & there
+    settings = {RETRIEVER_SETTINGS, FORMER_RETRIEVER_SETTINGS} & there
     parts = [part for part in RETRIEVER_PARTS if part in there]
     if parts == [*RETRIEVER_PARTS] or (settings and RETRIEVER_PARTS[0] in parts):
-        return [*(part for part in RETRIEVER_PARTS if part not in parts), *([] if settings else [SETTINGS_FILE])]
+        return [*(part for part in RETRIEVER_PARTS if part not in parts), *([] if settings else [RETRIEVER_SETTINGS])]
     return []
 
 

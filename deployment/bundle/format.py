@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployment.bundle.folder_kinds import BUNDLE_FACTS, COMMAND, no_bundle
+from deployment.bundle.folder_kinds import COMMAND, no_bundle
 from retrieval.data.storage import count_passages, load_dataset
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, mended_by, verify_folder
+from retrieval.names import BI_ENCODER, BUNDLE_FACTS, CORPUS, CROSS_ENCODER
 from retrieval.records import Corpus
 from retrieval.search.settings import RetrieverSettings, read_settings
 
@@ -31,7 +32,7 @@ _SUFFIXES = frozenset({".json", ".npy", ".parquet", ".safetensors", ".txt", ".co
 """What a bundle may hold: data formats only, nothing that runs code when it is read."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)  # eight texts in a row would be mixed up unseen
 class BundleFacts:
     """Versions of everything in a bundle; ``unknown`` where the retriever does not say.
 
@@ -71,12 +72,12 @@ class Bundle:
     @property
     def has_cross_encoder(self) -> bool:
         """Whether it can rerank."""
-        return (self.folder / "cross-encoder").is_dir()
+        return (self.folder / CROSS_ENCODER).is_dir()
 
     @property
     def passages(self) -> int:
         """How many passages can be found."""
-        return count_passages(self.folder / "corpus")
+        return count_passages(self.folder / CORPUS)
 
     def retriever(self, runtime: Runtime, rerank: bool = True) -> Retriever:
         """Both stages, or the first alone, ready to search."""
@@ -86,7 +87,7 @@ class Bundle:
 
     def corpus(self) -> Corpus:
         """What can be found, without any model."""
-        return load_dataset(self.folder / "corpus").corpus
+        return load_dataset(self.folder / CORPUS).corpus
 
     def settings(self) -> RetrieverSettings:
         """How the parts are joined."""
@@ -96,7 +97,7 @@ class Bundle:
         """The first stage's model alone."""
         from retrieval.models.bi_encoder import load_bi_encoder
 
-        return load_bi_encoder(self.folder / "bi-encoder")
+        return load_bi_encoder(self.folder / BI_ENCODER)
 
     def cross_encoder(self) -> CrossEncoder:
         """The reranker alone.
@@ -108,7 +109,7 @@ class Bundle:
             raise ArtifactError(f"{self.folder}: has no cross-encoder; bundle a retriever that was trained with one")
         from retrieval.models.cross_encoder import load_cross_encoder
 
-        return load_cross_encoder(self.folder / "cross-encoder")
+        return load_cross_encoder(self.folder / CROSS_ENCODER)
 
 
 def open_bundle(folder: Path, checked: Callable[[int], object] = lambda _: None) -> Bundle:

@@ -17,10 +17,9 @@ from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, listed_files
 from retrieval.model_store import KEPT, kept_folder, served_retriever
 from retrieval.model_store.current_store import refresh_stages
+from retrieval.paths import BUNDLES
 from retrieval.runtime import choose_runtime
 
-BUNDLES = Path("models/bundles")
-"""Default place, below the folder commands are typed in."""
 NEWEST = "newest"
 _DIGITS = 12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from deployment.api.command import serve
-from deployment.settings import CROSS_ENCODER_PORT
+from deployment.ports import CROSS_ENCODER_PORT
 
 
 def main() -> int:

@@ -20,9 +20,10 @@ from deployment.engine.loading import reranking_engine
 from deployment.engine.reranking import RerankingEngine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
+from retrieval import names
 from retrieval.errors import ConfigError
 
-NAME = "cross-encoder"
+NAME = names.CROSS_ENCODER
 _DESCRIPTION = "How well pieces of law answer a Vietnamese question."
 _INFER_EXAMPLES = {
     "rerank": {

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic
 
-from deployment.engine.fair_queue import Batch, FairQueue, Item, Request, Result
+from deployment.engine.fair_queue import Batch, FairQueue, Item, Request, Result, Waiting
 from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded, Refusal
 from monitoring.metrics import EndpointMetrics
 from retrieval.errors import RetrievalError
+from retrieval.models.backbone.batching import SMALLEST_SHARE_TOKENS
 
 _logger = logging.getLogger(__name__)
-_SMALLEST_SHARE = 256  # tokens; less work than this is not worth another worker
 _MEMORY = 0.9  # share of the past that counts after each batch
 _ENOUGH_TOKENS = 4096  # read before the measured rate is believed; the first batches lay out weights
 
@@ -99,7 +99,10 @@ class Batcher(Generic[Item, Result]):
         if not begun:
             self._admit(sum(sizes), deadline_seconds)
         request: Request[Item, Result] = Request(
-            waiting=deque(zip(range(len(items)), items, sizes, strict=True)),
+            waiting=deque(
+                Waiting(position, item, tokens)
+                for position, (item, tokens) in enumerate(zip(items, sizes, strict=True))
+            ),
             results=[None] * len(items),
             done=asyncio.get_running_loop().create_future(),
             arrived=now,
@@ -185,7 +188,7 @@ class Batcher(Generic[Item, Result]):
     def _take(self) -> Batch[Item, Result]:
         """A batch up to the budget and to a fair share of what waits."""
         waiting = self._queue.tokens
-        budget = min(self._batch_tokens, max(_SMALLEST_SHARE, -(-waiting // self._workers)))
+        budget = min(self._batch_tokens, max(SMALLEST_SHARE_TOKENS, -(-waiting // self._workers)))
         if waiting <= self._batch_tokens and not self._running and len(self._queue.requests) == 1:
             budget = waiting  # nobody else is there: one batch by all threads
         return self._queue.take(budget)
@@ -195,28 +198,29 @@ class Batcher(Generic[Item, Result]):
         try:
             await self._forward(batch, threads)
         except Exception as error:  # noqa: BLE001 - whatever the model raises is answered
-            requests = list(dict.fromkeys(row[0] for row in batch.rows))
+            requests = list(dict.fromkeys(row.request for row in batch.rows))
             if len(requests) == 1:
                 self._fail(batch, error)
                 return
             for request in requests:
-                rows = [row for row in batch.rows if row[0] is request]
-                part: Batch[Item, Result] = Batch(rows, sum(row[3] for row in rows))
+                rows = [row for row in batch.rows if row.request is request]
+                part: Batch[Item, Result] = Batch(rows, sum(row.tokens for row in rows))
                 try:
                     await self._forward(part, threads)
                 except Exception as fault:  # noqa: BLE001 - as above
                     self._fail(part, fault)
 
     async def _forward(self, batch: Batch[Item, Result], threads: int) -> None:
-        loop, items = asyncio.get_running_loop(), [row[2] for row in batch.rows]
+        loop, items = asyncio.get_running_loop(), [row.item for row in batch.rows]
         started = time.monotonic()
         results = await loop.run_in_executor(self._executor, self._work, items, threads)
         seconds = time.monotonic() - started
         share = seconds * threads / self._workers  # of the whole machine
         self._measure(batch, seconds, share)
-        for (request, position, _, tokens), result in zip(batch.rows, results, strict=True):
-            request.results[position] = result
-            request.worker_seconds += share * tokens / batch.tokens
+        for row, result in zip(batch.rows, results, strict=True):
+            request = row.request
+            request.results[row.position] = result
+            request.worker_seconds += share * row.tokens / batch.tokens
             request.missing -= 1
             if not request.missing and not request.done.done():
                 request.done.set_result(None)
@@ -234,6 +238,6 @@ class Batcher(Generic[Item, Result]):
         if not isinstance(error, (Refusal, RetrievalError)):
             _logger.error("the model failed", exc_info=error)
         fault = error if isinstance(error, Refusal) else ModelFault("the model failed on this request; it was logged")
-        for request, _, _, _ in batch.rows:
+        for request in {row.request for row in batch.rows}:
             if not request.done.done():
                 request.done.set_exception(fault)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployment.bundle.format import BundleFacts
-from deployment.engine.model_queue import ModelQueue, Read, Timings
+from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
 from deployment.errors import InvalidInput
 from monitoring.metrics import EndpointMetrics
-from retrieval.data.cleaning import clean_line, clean_text
+from retrieval.data.cleaning import CleanLine, clean_line, clean_text
+from retrieval.data.fields import query_texts
 from retrieval.data.segmentation import segment_texts
 from retrieval.errors import SearchError
 from retrieval.models.bi_encoder import BiEncoder
+from retrieval.records import Query
 from retrieval.runtime import Runtime
 from retrieval.search.results import Answer
 from retrieval.search.retriever import Retriever
@@ -117,6 +119,10 @@ class EmbeddingEngine:
         started = time.monotonic()
         queries = input_type == "query"
         rows, whole = await self._queue.prepare(lambda: tokenised(self._encoder, texts, queries))
+        return await self._run(rows, whole, started, deadline_seconds)
+
+    async def _run(self, rows: Rows, whole: Sequence[int], started: float, deadline_seconds: float | None) -> Embedded:
+        """Vectors of rows whose texts had as many tokens as ``whole`` says."""
         read, tokenise = self._queue.read(rows, whole), time.monotonic() - started
         done = await self._queue.run(rows, deadline_seconds)
         vectors = np.stack(done.results)
@@ -133,14 +139,26 @@ class EmbeddingEngine:
         Raises:
             InvalidInput: If there is no index, or nothing readable is in the question.
         """
+        return await self._search(lambda: clean_line(question), top_k, deadline_seconds)
+
+    async def search_clean(self, question: CleanLine, top_k: int = 10, deadline_seconds: float | None = None) -> Found:
+        """The same for a question that was cleaned already."""
+        return await self._search(lambda: question, top_k, deadline_seconds)
+
+    async def _search(self, ask: Callable[[], CleanLine], top_k: int, deadline_seconds: float | None) -> Found:
         started, retriever = time.monotonic(), self._retriever
         if isinstance(retriever, EncoderAlone):
             raise InvalidInput("action search: there is a model here and no index; serve a bundle, or ask for embed")
+
+        def prepare() -> tuple[list[Query], Rows, list[int]]:
+            made = retriever.queries([ask()])
+            return made, *self._encoder.tokenize_counted(query_texts(made, self._encoder.settings.text_kind), True)
+
         try:
-            queries = await self._queue.prepare(lambda: retriever.prepare([question]))
+            queries, rows, whole = await self._queue.prepare(prepare)
         except SearchError as error:
             raise InvalidInput(str(error)) from error
-        embedded = await self.embed([queries[0].text], "query", deadline_seconds)
+        embedded = await self._run(rows, whole, started, deadline_seconds)
         searching = time.monotonic()
 
         def find() -> list[Answer]:
@@ -161,7 +179,7 @@ def tokenised(encoder: BiEncoder, texts: Sequence[str], queries: bool) -> tuple[
     A question passes through the same cleaning as in training, a piece of law too, and through PyVi where the encoder
     reads segmented text.
     """
-    clean = [clean_line(text) if queries else clean_text(text) for text in texts]
+    clean: list[str] = [clean_line(text) if queries else clean_text(text) for text in texts]
     if encoder.settings.text_kind == "segmented":
         clean = segment_texts(clean, 1, "")
     return encoder.tokenize_counted(clean, queries)

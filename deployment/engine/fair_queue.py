@@ -14,12 +14,44 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting(Generic[Item]):
+    """An item that waits.
+
+    Attributes:
+        position: In its request.
+        item: What the model reads.
+        tokens: Of the item.
+    """
+
+    position: int
+    item: Item
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[Item, Result]):
+    """An item on its way through the model.
+
+    Attributes:
+        request: Whose item it is.
+        position: In that request.
+        item: What the model reads.
+        tokens: Of the item.
+    """
+
+    request: Request[Item, Result]
+    position: int
+    item: Item
+    tokens: int
+
+
 @dataclass(eq=False)
 class Request(Generic[Item, Result]):
     """Items of one caller on their way through the queue.
 
     Attributes:
-        waiting: Position, item and tokens of each item that still waits.
+        waiting: Its items that still wait, in order.
         results: By position; None where there is none yet.
         done: Set when the last result is there, or when the request failed.
         arrived: Monotonic seconds.
@@ -29,7 +61,7 @@ class Request(Generic[Item, Result]):
         worker_seconds: Its share of the forwards so far.
     """
 
-    waiting: deque[tuple[int, Item, int]]
+    waiting: deque[Waiting[Item]]
     results: list[Result | None]
     done: asyncio.Future[None]
     arrived: float
@@ -44,11 +76,11 @@ class Batch(Generic[Item, Result]):
     """Items that go through the model together.
 
     Attributes:
-        rows: Request, position in it, item and tokens of each.
+        rows: One for each item.
         tokens: Of all.
     """
 
-    rows: list[tuple[Request[Item, Result], int, Item, int]] = field(default_factory=list)
+    rows: list[Row[Item, Result]] = field(default_factory=list)
     tokens: int = 0
 
 
@@ -85,20 +117,20 @@ class FairQueue(Generic[Item, Result]):
         now = time.monotonic()
         while self.requests:
             request = self.requests[0]
-            position, item, tokens = request.waiting[0]
-            if batch.rows and batch.tokens + tokens > budget:
+            one = request.waiting[0]
+            if batch.rows and batch.tokens + one.tokens > budget:
                 break
             request.waiting.popleft()
-            request.tokens -= tokens
-            self._count(-tokens, -1)
+            request.tokens -= one.tokens
+            self._count(-one.tokens, -1)
             self.requests.popleft()
             if request.waiting:
                 self.requests.append(request)
             if not request.started:
                 request.started = now
                 self._metrics.queue_wait_seconds.labels(self._metrics.endpoint).observe(now - request.arrived)
-            batch.rows.append((request, position, item, tokens))
-            batch.tokens += tokens
+            batch.rows.append(Row(request, one.position, one.item, one.tokens))
+            batch.tokens += one.tokens
         return batch
 
     def _count(self, tokens: int, items: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import UNKNOWN, Bundle, BundleFacts, open_bundle
@@ -17,6 +18,7 @@ from retrieval.folders import mended_by, verify_folder
 from retrieval.models.bi_encoder import load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
 from retrieval.models.io.model_settings import load_settings, settings_file
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.runtime import Runtime, choose_runtime
 
 Lap = Callable[[str], None]
@@ -33,7 +35,7 @@ def embedding_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     lap("fetch")
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
-        facts = model_facts(folder, "bi-encoder")
+        facts = model_facts(folder, BI_ENCODER)
         engine = EmbeddingEngine(EncoderAlone(load_bi_encoder(folder), runtime), facts, metrics, settings.queue_tokens)
     else:
         bundle = open_bundle(folder)
@@ -49,8 +51,10 @@ def reranking_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     lap("fetch")
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
-        facts, model = model_facts(folder, "cross-encoder"), load_cross_encoder(folder)
-        engine = RerankingEngine(model, facts, runtime, metrics, *bounds_of(settings))
+        facts, model = model_facts(folder, CROSS_ENCODER), load_cross_encoder(folder)
+        engine = RerankingEngine(
+            model, facts, runtime, metrics, settings.queue_tokens, known_text_megabytes=settings.known_text_megabytes
+        )
     else:
         bundle = open_bundle(folder)
         engine = bundled_reranker(bundle, bundle.cross_encoder(), runtime, settings, metrics)
@@ -68,14 +72,10 @@ def bundled_reranker(
         bundle.facts,
         runtime,
         metrics,
-        *bounds_of(settings),
-        BundledLaw(bundle, model, runtime, settings) if apart else None,
+        settings.queue_tokens,
+        known_text_megabytes=settings.known_text_megabytes,
+        find_law=BundledLaw(bundle, model, runtime, settings) if apart else None,
     )
-
-
-def bounds_of(settings: ServingSettings) -> tuple[int, int]:
-    """Tokens that may wait for a reranker, and megabytes of law that it remembers."""
-    return settings.queue_tokens, settings.known_text_megabytes
 
 
 def is_model(folder: Path) -> bool:
@@ -83,7 +83,7 @@ def is_model(folder: Path) -> bool:
     return settings_file(folder) is not None
 
 
-def model_facts(folder: Path, kind: str) -> BundleFacts:
+def model_facts(folder: Path, kind: Literal["bi-encoder", "cross-encoder"]) -> BundleFacts:
     """Versions of a published model, which is known by the run that trained it; an untouched one by its base.
 
     Raises:
@@ -97,6 +97,14 @@ def model_facts(folder: Path, kind: str) -> BundleFacts:
             f"{folder}: holds a {settings.kind}, this service needs a {kind}; name such a model or a bundle of both"
         )
     run = settings.training_run_id or settings.base or UNKNOWN
-    bi_encoder, cross_encoder = (run, "") if kind == "bi-encoder" else ("", run)
-    data = settings.data_version or UNKNOWN
-    return BundleFacts("", bi_encoder, cross_encoder, "", data, UNKNOWN, bi_encoder, cross_encoder)
+    bi_encoder, cross_encoder = (run, "") if kind == BI_ENCODER else ("", run)
+    return BundleFacts(
+        retriever="",
+        bi_encoder=bi_encoder,
+        cross_encoder=cross_encoder,
+        index="",
+        data=settings.data_version or UNKNOWN,
+        code=UNKNOWN,
+        bi_encoder_run=bi_encoder,
+        cross_encoder_run=cross_encoder,
+    )

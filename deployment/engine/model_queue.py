@@ -17,11 +17,10 @@ from deployment.engine.batching import Batched, Batcher
 from deployment.engine.cpu_tuning import GiveBack, ThreadChoice
 from deployment.errors import ModelFault
 from monitoring.metrics import EndpointMetrics
+from retrieval.models.backbone.batching import CPU_PASS_TOKENS, SMALLEST_SHARE_TOKENS
 from retrieval.runtime import Runtime
 
-_CPU_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}  # what keeps a core busy and a layer in its cache
 _GPU_TOKENS = 32_768
-_SMALL_TOKENS = 256  # what is not worth splitting by rows
 _PARTS = 4  # requests of any length that fit into the queue together
 Rows = Sequence[Any]
 Forward = Callable[[Rows, Runtime], NDArray[np.float32]]
@@ -74,7 +73,7 @@ class ModelQueue:
             len,
             metrics,
             workers=runtime.threads if on_cpu else 1,
-            batch_tokens=_CPU_TOKENS[runtime.precision] if on_cpu else _GPU_TOKENS,
+            batch_tokens=CPU_PASS_TOKENS[runtime.precision] if on_cpu else _GPU_TOKENS,
             queue_tokens=queue_tokens,
         )
 
@@ -116,7 +115,7 @@ class ModelQueue:
 
     def _work(self, rows: Rows, threads: int) -> list[NDArray[np.float32]]:
         tokens = sum(map(len, rows))
-        small = threads > 1 and (len(rows) == 1 or tokens <= _SMALL_TOKENS)
+        small = threads > 1 and (len(rows) == 1 or tokens <= SMALLEST_SHARE_TOKENS)
         chosen = self._threads.pick() if small else threads
         if self._runtime.device.type == "cpu" and torch.get_num_threads() != chosen:
             torch.set_num_threads(chosen)

@@ -12,25 +12,27 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle, open_bundle
 from deployment.engine.states_report import PassageStatesOut
-from deployment.settings import ServingSettings, read_settings
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
+from retrieval.extras import need
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
 from retrieval.models.io.model_settings import settings_file
+from retrieval.paths import HIDDEN_STATES
 from retrieval.runtime import Runtime, choose_runtime
 from retrieval.search.embedding import corpus_states, kept_corpus_states
 from retrieval.search.state_files import note_use
 from retrieval.search.state_paths import states_file
 from retrieval.telemetry import telemetry_off
 
-FOLDER: Path = ServingSettings.model_fields["states"].default
-"""Where training leaves the file, below the folder commands are typed in."""
+if TYPE_CHECKING:
+    from deployment.settings import ServingSettings
+
 _logger = logging.getLogger(__name__)
 
 
@@ -128,7 +130,7 @@ class BundledLaw:
 def command_of(bundle: Bundle, settings: ServingSettings) -> str:
     """The command that makes the file that a service with these settings looks for."""
     words = ["python", "-m", "deployment.engine.precomputed_states", "--bundle", str(bundle.folder)]
-    words += ["--to", str(settings.states)] if settings.states != FOLDER else []
+    words += ["--to", str(settings.states)] if settings.states != HIDDEN_STATES else []
     words += ["--precision", settings.precision] if settings.precision != "auto" else []
     return shlex.join(words)
 
@@ -139,6 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     telemetry_off()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        need("serving", "python -m deployment.engine.precomputed_states")
+        from deployment.settings import read_settings
+
         settings = read_settings(bundle=given.bundle, states=given.to, precision=given.precision, threads=given.threads)
         bundle = _opened(local_folder(settings.bundle, settings.cache))
         runtime = choose_runtime(**settings.model_dump(include={"precision", "threads"}, exclude_defaults=True))
@@ -173,7 +178,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Read a bundle's law once for its reranker, which is then several times as fast on this machine.",
     )
     parser.add_argument("--bundle", metavar="DIR|s3://...", help="default: RETRIEVER_BUNDLE")
-    parser.add_argument("--to", metavar="DIR", help=f"where the file goes (default: RETRIEVER_STATES, or {FOLDER})")
+    parser.add_argument(
+        "--to", metavar="DIR", help=f"where the file goes (default: RETRIEVER_STATES, or {HIDDEN_STATES})"
+    )
     parser.add_argument("--precision", help="auto, float32 or bfloat16, as the service has it (RETRIEVER_PRECISION)")
     parser.add_argument("--threads", type=int, help="compute threads; 0 takes one a core (RETRIEVER_THREADS)")
     return parser.parse_args(arguments)

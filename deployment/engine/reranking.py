@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
 from deployment.engine.precomputed_states import BundledLaw
 from deployment.engine.states_report import PassageStatesOut
 from monitoring.metrics import EndpointMetrics
-from retrieval.data.cleaning import clean_line, clean_text
+from retrieval.data.cleaning import CleanLine, clean_line, clean_text
 from retrieval.data.segmentation import segment_texts
 from retrieval.errors import RetrievalError
 from retrieval.models.cross_encoder import CrossEncoder
@@ -139,6 +139,12 @@ class RerankingEngine:
         """Scores of documents for one question, in order; see `score_pairs`."""
         return await self.score_pairs([(query, document) for document in documents], deadline_seconds)
 
+    async def score_clean(
+        self, query: CleanLine, documents: Sequence[Document], deadline_seconds: float | None = None
+    ) -> Scored:
+        """The same for a question that was cleaned already."""
+        return await self._score([(query, one) for one in documents], {query: query}, deadline_seconds)
+
     async def score_pairs(self, pairs: Sequence[Pair], deadline_seconds: float | None = None) -> Scored:
         """Scores of pairs, in order.
 
@@ -146,8 +152,14 @@ class RerankingEngine:
             pairs: Question and document as a client sent them; a document may be a title and a body.
             deadline_seconds: Longest wait for the model.
         """
+        return await self._score(pairs, {}, deadline_seconds)
+
+    async def _score(
+        self, pairs: Sequence[Pair], cleaned: Mapping[str, CleanLine], deadline_seconds: float | None
+    ) -> Scored:
+        """Scores of pairs, of whose questions some were cleaned before."""
         started = time.monotonic()
-        rows, whole = await self._queue.prepare(lambda: self._tokenised(pairs))
+        rows, whole = await self._queue.prepare(lambda: self._tokenised(pairs, cleaned))
         read, tokenise = self._queue.read(rows, whole), time.monotonic() - started
         done = await self._queue.run(rows, deadline_seconds)
         logits = np.array(done.results, dtype=np.float32)
@@ -157,9 +169,13 @@ class RerankingEngine:
         timings = Timings(done.queue_seconds, tokenise, done.infer_seconds, done.worker_seconds)
         return Scored(logits, scores, read, timings)
 
-    def _tokenised(self, pairs: Sequence[Pair]) -> tuple[Rows, list[int]]:
-        """Rows of pairs as the model was trained to read them, and the length of each before it was cut."""
-        queries = [clean_line(query) for query, _ in pairs]
+    def _tokenised(self, pairs: Sequence[Pair], cleaned: Mapping[str, CleanLine]) -> tuple[Rows, list[int]]:
+        """Rows of pairs as the model was trained to read them, and the length of each before it was cut.
+
+        A question is cleaned once, whatever the number of its documents.
+        """
+        asked = {query: cleaned.get(query) or clean_line(query) for query in dict.fromkeys(query for query, _ in pairs)}
+        queries: list[str] = [asked[query] for query, _ in pairs]
         documents = [(one,) if isinstance(one, str) else one for _, one in pairs]
         texts = {text: clean_text(text) for one in documents for text in one}
         if self._model.settings.text_kind == "segmented":

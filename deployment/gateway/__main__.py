@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from deployment.api.command import serve
-from deployment.settings import GATEWAY_PORT
+from deployment.ports import GATEWAY_PORT
 
 
 def main(argv: Sequence[str] | None = None) -> int:

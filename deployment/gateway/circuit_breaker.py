@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from deployment.gateway.stages import Document, Reranker, RerankFault, StageStanding
+from retrieval.data.cleaning import CleanLine
 
 _logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class PatientReranker:
         self._faults_before_rest, self._rest_seconds = faults_before_rest, rest_seconds
         self._faults, self._asked_again_at = 0, 0.0
 
-    async def score(self, question: str, documents: Sequence[Document]) -> list[float]:
+    async def score(self, question: CleanLine, documents: Sequence[Document]) -> list[float]:
         """Probabilities of documents, in order.
 
         Raises:

@@ -14,6 +14,7 @@ from deployment.gateway.payloads import Fallback
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
+from retrieval.data.cleaning import CleanLine
 from retrieval.runtime import choose_runtime
 from retrieval.search.results import Answer
 
@@ -31,13 +32,13 @@ class OwnFirstStage:
         """It is here."""
         return StageStanding()
 
-    async def search(self, question: str, top_k: int) -> list[Answer]:
+    async def search(self, question: CleanLine, top_k: int) -> list[Answer]:
         """The best articles for a question.
 
         Raises:
             Refusal: If the queue is full or the model fails.
         """
-        return (await self._engine.search(question, top_k, self._deadline_seconds)).answers
+        return (await self._engine.search_clean(question, top_k, self._deadline_seconds)).answers
 
     async def warm_up(self) -> None:
         """Have the model lay out what it lays out once."""
@@ -59,7 +60,7 @@ class OwnReranker:
         """It is here, and knows what its engine knows."""
         return StageStanding(passage_states=self._engine.passage_states)
 
-    async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
+    async def score(self, question: CleanLine, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.
 
         Raises:
@@ -67,7 +68,7 @@ class OwnReranker:
         """
         read = [(one.title, one.text) if one.title else (one.text,) for one in documents]
         try:
-            scored = await self._engine.score(question, read, budget_seconds)
+            scored = await self._engine.score_clean(question, read, budget_seconds)
         except Refusal as refusal:
             raise RerankFault(_REASONS.get(type(refusal), "bad_answer"), str(refusal)) from refusal
         return [float(score) for score in scored.scores]

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from deployment.engine.states_report import PassageStatesOut
 from deployment.errors import UpstreamFault
 from deployment.gateway.watch import Look
+from retrieval.data.cleaning import CleanLine
 
-PROBE = "Người lao động được nghỉ hằng năm bao nhiêu ngày?"
+PROBE = CleanLine("Người lao động được nghỉ hằng năm bao nhiêu ngày?")
 """Asked of a service when it comes up; none that a client asked."""
 _LOOK_SECONDS = 3.0
 KEY_ADVICE = "set RETRIEVER_SERVICE_KEY to one of its RETRIEVER_API_KEYS"

@@ -14,6 +14,8 @@ from deployment.errors import NotReady, Overloaded, Refusal, UpstreamFault
 from deployment.gateway.readiness import KEY_ADVICE, KEY_REFUSED, PROBE, look_at, other_index
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.gateway.watch import ServiceWatch
+from retrieval.data.cleaning import CleanLine
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.records import Corpus
 from retrieval.search.results import Answer, FirstStageScores
 
@@ -75,13 +77,13 @@ class RemoteFirstStage:
         self.url, self._corpus, self._index = url, corpus, index
         self._client = _client(url, key, timeout_seconds, transport)
         look = look_at(self._client, lambda: self.search(PROBE, 1), index)
-        self._watch = ServiceWatch("bi-encoder", url, look)
+        self._watch = ServiceWatch(BI_ENCODER, url, look)
 
     async def standing(self) -> StageStanding:
         """Whether a question to it would be answered now."""
         return StageStanding(self._watch.told(await self._watch.seen()))
 
-    async def search(self, question: str, top_k: int) -> list[Answer]:
+    async def search(self, question: CleanLine, top_k: int) -> list[Answer]:
         """The best articles for a question.
 
         Raises:
@@ -135,14 +137,14 @@ class RemoteReranker:
         """Set up; see `RemoteFirstStage`."""
         self.url, self._client = url, _client(url, key, timeout_seconds, transport)
         look = look_at(self._client, lambda: self.score(PROBE, [Document("", "", PROBE)], timeout_seconds))
-        self._watch = ServiceWatch("cross-encoder", url, look)
+        self._watch = ServiceWatch(CROSS_ENCODER, url, look)
 
     async def standing(self) -> StageStanding:
         """Whether documents would be scored now, and what it knows of the law beforehand."""
         seen = await self._watch.seen()
         return StageStanding(self._watch.told(seen), seen.facts.get("passage_states"))
 
-    async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
+    async def score(self, question: CleanLine, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.
 
         Raises:

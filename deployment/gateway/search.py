@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
 
 from deployment.bundle.format import BundleFacts
 from deployment.errors import InvalidInput, NotReady
@@ -17,10 +14,8 @@ from deployment.gateway.circuit_breaker import PatientReranker
 from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
 from monitoring.metrics import EndpointMetrics
-from retrieval.data.cleaning import clean_line
-from retrieval.records import Run
-from retrieval.search.rerank import blend_probabilities
-from retrieval.search.results import Answer
+from retrieval.data.cleaning import CleanLine, clean_line
+from retrieval.search.results import Answer, reranked, to_rerank
 from retrieval.search.settings import RetrieverSettings
 
 
@@ -109,7 +104,9 @@ class SearchEngine:
         found = await self._first_stage.search(asked, max(top_k, depth))
         searched = time.monotonic()
         final = await self._rerank(asked, found) if rerank else Reranked(found, False, None)
-        reranked = time.monotonic()
+        ended = time.monotonic()
+        if final.fallback is not None:
+            self._metrics.fell_back(final.fallback)
         return SearchOut(
             question=asked,
             results=[self._hit(rank, one, asked) for rank, one in enumerate(final.answers[:top_k], start=1)],
@@ -120,24 +117,23 @@ class SearchEngine:
             index_version=self.facts.index,
             timings_ms=TimingsOut(
                 first_stage=_ms(searched - started),
-                rerank=_ms(reranked - searched),
+                rerank=_ms(ended - searched),
                 total=_ms(time.monotonic() - started),
             ),
         )
 
-    async def _rerank(self, question: str, found: list[Answer]) -> Reranked:
+    async def _rerank(self, question: CleanLine, found: list[Answer]) -> Reranked:
         if self._reranker is None:
             return Reranked(found, False, "no_reranker")
         settings = self._settings
-        documents = [_document(one, settings.titles) for one in found[: settings.rerank_depth]]
+        documents = [_document(one, settings.titles) for one in to_rerank(found, settings)]
         if not documents:
             return Reranked(found, False, None)
         try:
             probabilities = await self._reranker.score(question, documents)
         except RerankFault as fault:
-            self._metrics.errors.labels(self._metrics.endpoint, f"reranker_{fault.reason}").inc()
             return Reranked(found, False, fault.reason)
-        return Reranked(blended(found, probabilities, settings), True, None)
+        return Reranked(reranked(found, probabilities, settings), True, None)
 
     def _hit(self, rank: int, answer: Answer, question: str) -> HitOut:
         snippet, marks = self.library.snippet(answer.snippet, question)
@@ -155,26 +151,6 @@ class SearchEngine:
         settings = self._settings
         share = settings.rerank_weight if self._reranker else 0.0
         return WeightsOut(bm25=settings.bm25_weight, dense=1.0 - settings.bm25_weight, reranker=share)
-
-
-def blended(found: Sequence[Answer], probabilities: Sequence[float], settings: RetrieverSettings) -> list[Answer]:
-    """Answers in the order of the first stage's score and the reranker's probability together.
-
-    Args:
-        found: By the first stage, best first.
-        probabilities: Of the first of them.
-        settings: The reranker's share.
-    """
-    rows = np.arange(len(found), dtype=np.int32)[None, :]
-    scores = np.array([[answer.score for answer in found]], dtype=np.float32)
-    run = Run("hybrid", ("live",), tuple(answer.article.cid for answer in found), rows, scores)
-    given = np.array([probabilities], dtype=np.float32)
-    mixed = blend_probabilities(run, given, len(probabilities), settings.rerank_weight)
-    order = zip(mixed.rows[0].tolist(), mixed.scores[0].tolist(), strict=True)
-    return [
-        replace(found[row], score=score, reranker=probabilities[row] if row < len(probabilities) else None)
-        for row, score in order
-    ]
 
 
 def _document(answer: Answer, titles: bool) -> Document:

@@ -10,6 +10,7 @@ from deployment.api.responses import ServiceOut
 from deployment.engine.states_report import PassageStatesOut
 from deployment.errors import ServingError
 from deployment.gateway.payloads import Fallback
+from retrieval.data.cleaning import CleanLine
 from retrieval.search.results import Answer
 
 
@@ -59,7 +60,7 @@ class FirstStage(Protocol):
     async def standing(self) -> StageStanding:
         """Whether it can answer."""
 
-    async def search(self, question: str, top_k: int) -> list[Answer]:
+    async def search(self, question: CleanLine, top_k: int) -> list[Answer]:
         """The best articles for a question.
 
         Raises:
@@ -79,7 +80,7 @@ class Reranker(Protocol):
     async def standing(self) -> StageStanding:
         """Whether it can answer."""
 
-    async def score(self, question: str, documents: Sequence[Document], budget_seconds: float) -> list[float]:
+    async def score(self, question: CleanLine, documents: Sequence[Document], budget_seconds: float) -> list[float]:
         """Probabilities of documents, in order.
 
         Raises:

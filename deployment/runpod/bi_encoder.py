@@ -14,6 +14,7 @@ from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import embedding_engine
 from deployment.runpod.openai_route import with_routes
 from deployment.runpod.worker import Endpoint, run_worker
+from retrieval.names import BI_ENCODER
 
 
 async def probe(engine: EmbeddingEngine) -> NDArray[np.float32]:
@@ -23,7 +24,7 @@ async def probe(engine: EmbeddingEngine) -> NDArray[np.float32]:
 
 
 _act = with_routes(bi_encoder_action, bi_encoder_route)
-ENDPOINT = Endpoint("bi-encoder", BI_ENCODER_ACTIONS, embedding_engine, _act, probe)
+ENDPOINT = Endpoint(BI_ENCODER, BI_ENCODER_ACTIONS, embedding_engine, _act, probe)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from deployment.engine.reranking import RerankingEngine
 from deployment.runpod.jobs import Output
 from deployment.runpod.openai_route import with_routes
 from deployment.runpod.worker import Endpoint, run_worker
+from retrieval.names import CROSS_ENCODER
 
 
 async def probe(engine: RerankingEngine) -> NDArray[np.float32]:
@@ -30,7 +31,7 @@ def told(engine: RerankingEngine) -> Output:
 
 _act = with_routes(cross_encoder_action, cross_encoder_route)
 ENDPOINT = Endpoint(
-    "cross-encoder", CROSS_ENCODER_ACTIONS, reranking_engine, _act, probe, RerankingEngine.look_for_law, told
+    CROSS_ENCODER, CROSS_ENCODER_ACTIONS, reranking_engine, _act, probe, RerankingEngine.look_for_law, told
 )
 
 

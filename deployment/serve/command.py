@@ -14,16 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle
 from deployment.bundle.local import NEWEST, bundle_of, trained_folder, untouched_bundle
-from deployment.serve.settings import ServeSettings, read_serve_settings
+from deployment.ports import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from deployment.serve.state_preparation import reading_law
-from deployment.settings import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.model_store import kept_retrievers
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
+from retrieval.paths import SERVE_LOGS
 from retrieval.processes.servers import (
     LOCALHOST,
     LocalServer,
@@ -35,7 +37,9 @@ from retrieval.processes.servers import (
 )
 from retrieval.telemetry import telemetry_off
 
-LOGS = Path(".cache/serve")
+if TYPE_CHECKING:
+    from deployment.serve.settings import ServeSettings
+
 _logger = logging.getLogger(__name__)
 _READY_SECONDS = 300.0
 _OFFER = "without training, the bundled encoder and BM25 can be served; reading all the law once takes some minutes"
@@ -91,7 +95,12 @@ class Serving:
 
 @contextmanager
 def serving(
-    bundle: Path, ports: Ports, in_process: bool, rerank: bool, logs: Path = LOGS, chosen: ServeSettings | None = None
+    bundle: Path,
+    ports: Ports,
+    in_process: bool,
+    rerank: bool,
+    logs: Path = SERVE_LOGS,
+    chosen: ServeSettings | None = None,
 ) -> Iterator[Serving]:
     """Run the processes until the block ends, ready when it begins.
 
@@ -107,6 +116,8 @@ def serving(
         ServerError: If one does not become ready.
     """
     logs.mkdir(parents=True, exist_ok=True)
+    from deployment.serve.settings import read_serve_settings  # with packages of the extra `serving`
+
     user = chosen or read_serve_settings()
     own = {"RETRIEVER_BUNDLE": str(bundle), "RETRIEVER_HOST": LOCALHOST}
     with ExitStack() as opened:
@@ -177,6 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with stopping_signals():
         try:
             need("serving", "python -m deployment.serve")
+            from deployment.serve.settings import read_serve_settings
+
             _serve(given, read_serve_settings())
         except RetrievalError as error:
             sys.stderr.write(f"error: {error}\n")
@@ -203,7 +216,7 @@ def _serve(given: argparse.Namespace, user: ServeSettings) -> None:
         sys.stdout.flush()
         dispensable = [one for one in (started.cross_encoder,) if one is not None]
         needed = [one for one in started.all if one not in dispensable]
-        with reading_law(started.gateway, given.law_states, LOGS / "law-states.log") as read:
+        with reading_law(started.gateway, given.law_states, SERVE_LOGS / "law-states.log") as read:
             serve_until_interrupted(needed, dispensable, [read, stop_without(parent)] if given.tied else [read])
 
 
@@ -214,10 +227,10 @@ def _said(bundle: Bundle, started: Serving, user: ServeSettings) -> str:
         lines.append("no cross-encoder: articles stay in the first stage's order")
     lines.append(f"search page    {started.gateway.url}/")
     lines.append(f"search API     {started.gateway.url}/search  (POST; {started.gateway.url}/openapi.json)")
-    for name, server in (("bi-encoder", started.bi_encoder), ("cross-encoder", started.cross_encoder)):
+    for name, server in ((BI_ENCODER, started.bi_encoder), (CROSS_ENCODER, started.cross_encoder)):
         lines += [f"{name:14} {server.url}"] if server is not None else []
     lines += user.access(in_process=started.bi_encoder is None)
-    return "\n".join([*lines, f"logs           {LOGS}", "Ctrl-C to stop", ""])
+    return "\n".join([*lines, f"logs           {SERVE_LOGS}", "Ctrl-C to stop", ""])
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -232,7 +245,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--untouched", action="store_true", help="serve the bundled encoder as it comes")
     parser.add_argument("--in-process", action="store_true", help="one process, without the two services")
     parser.add_argument("--port", type=int, help=f"of the gateway (default RETRIEVER_PORT, else {GATEWAY_PORT})")
-    for name, port in (("bi-encoder", BI_ENCODER_PORT), ("cross-encoder", CROSS_ENCODER_PORT)):
+    for name, port in ((BI_ENCODER, BI_ENCODER_PORT), (CROSS_ENCODER, CROSS_ENCODER_PORT)):
         parser.add_argument(f"--{name}-port", type=int, default=port, help=f"of the {name} service (default {port})")
     parser.add_argument(
         "--law-states",

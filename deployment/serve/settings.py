@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployment.settings import GATEWAY_PORT, ServingSettings, read_settings
+from deployment.ports import GATEWAY_PORT
+from deployment.settings import ServingSettings, read_settings
 from retrieval.errors import ConfigError
 
 _SHORTEST_KEY = 16

@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from dataclasses import replace
+from typing import NewType
 
 from retrieval.data.articles import clause_offsets
 from retrieval.records import Article, Corpus, Dataset, Query
@@ -26,6 +27,9 @@ _INVISIBLE = re.compile(  # control, format, surrogate and private-use character
 )
 
 _MARKS = "\u0300\u0301\u0309\u0303\u0323"  # huyền sắc hỏi ngã nặng, as combining characters
+
+CleanLine = NewType("CleanLine", str)
+"""What `clean_line` gave."""
 
 
 def _tone_placements() -> dict[str, str]:
@@ -75,9 +79,12 @@ def clean_text(text: str) -> str:
     return cleaned if _unmark(cleaned) == cleaned else clean_text(cleaned)  # an invisible character hid a tag
 
 
-def clean_line(text: str) -> str:
-    """The same for questions and titles, on one line."""
-    return " ".join(clean_text(text).split())
+def clean_line(text: str) -> CleanLine:
+    """The same for questions and titles, on one line.
+
+    A question is cleaned where it enters a process; what takes a `CleanLine` from there on does not clean it again.
+    """
+    return CleanLine(" ".join(clean_text(text).split()))
 
 
 def has_text(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +10,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
+from retrieval.cores import usable_cores
 from retrieval.errors import DataError
 from retrieval.records import Corpus, Dataset
 
@@ -84,7 +84,7 @@ def _worker_count(workers: int, texts: Sequence[str]) -> int:
         return 1
     if workers:
         return workers
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 def _results(chunks: Sequence[list[str]], workers: int) -> Iterator[list[str]]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from retrieval.errors import ArtifactError
 from retrieval.folders import verify_folder, write_folder
+from retrieval.names import ARTICLES
 from retrieval.records import Article, Corpus, Dataset, Passage, Query
 
 _TEXT, _TEXTS = pa.large_string(), pa.list_(pa.large_string())
@@ -50,7 +51,7 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
     corpus = dataset.corpus
     try:
         with write_folder(folder) as staging:
-            _write(staging / "articles.parquet", _ARTICLES, _columns(corpus.articles, Article))
+            _write(staging / ARTICLES, _ARTICLES, _columns(corpus.articles, Article))
             _write(staging / "titles.parquet", _TITLES, {"segmented_title": corpus.segmented_titles})
             _write(staging / "passages.parquet", _PASSAGES, _columns(corpus.passages, Passage))
             _write(staging / "queries.parquet", _QUERIES, _columns(dataset.queries, Query))
@@ -70,7 +71,7 @@ def load_dataset(folder: Path) -> Dataset:
     verify_folder(folder)
     articles = [
         Article(**{**row, "path": tuple(row["path"]), "clauses": tuple(row["clauses"])})
-        for row in _read(folder / "articles.parquet", _ARTICLES)
+        for row in _read(folder / ARTICLES, _ARTICLES)
     ]
     titles = tuple(row["segmented_title"] for row in _read(folder / "titles.parquet", _TITLES))
     passages = tuple(Passage(**row) for row in _read(folder / "passages.parquet", _PASSAGES))

@@ -10,9 +10,10 @@ from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Evaluation
 from retrieval.evaluation.significance import paired_bootstrap
 from retrieval.evaluation.trial import Trial
+from retrieval.names import LEGAL_RETRIEVER
 from retrieval.records import Decision
 
-SUBJECT = "legal-retriever"
+SUBJECT = LEGAL_RETRIEVER
 _STAGES = ("reranked", "hybrid", "dense")  # the last stage present is what would be served
 
 

@@ -119,6 +119,24 @@ def score_histogram(relevant: NDArray[np.floating], others: NDArray[np.floating]
     return _render("scores", draw, width=5.2)
 
 
+def value_histogram(values: Sequence[float], label: str, bins: int = 40) -> str:
+    """How often plain numbers occur.
+
+    Args:
+        values: Of any kind; of none there is no picture, and "" is given.
+        label: What they are.
+        bins: Columns.
+    """
+
+    def draw(axes: Axes) -> None:
+        counts, edges = np.histogram(np.asarray(values, np.float64), bins)
+        axes.stairs(counts, edges.tolist(), fill=True, color=SERIES[0])
+        axes.set_xlabel(label)
+        axes.set_ylabel("count")
+
+    return _render("values", draw, width=5.2) if len(values) else ""
+
+
 def loss_curve(losses: Mapping[str, Sequence[float]], x_label: str = "Bước huấn luyện") -> str:
     """Training curves, a faint line a series with its running mean over it.
 

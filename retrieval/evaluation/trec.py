@@ -1,8 +1,7 @@
 """Runs and judgements in TREC form, `qid Q0 cid rank score tag` and `qid 0 cid 1`, for anyone's tool to judge with.
 
 White space ends a column, so where an id or a tag holds some it is written as in addresses: `45/2019/QH14 Điều 113`
-as `45/2019/QH14%20Điều%20113`, and `%` itself as `%25`. Runs and judgements written here agree, and `read_trec` gives
-back the ids as they are.
+as `45/2019/QH14%20Điều%20113`, and `%` itself as `%25`. Runs and judgements written here agree.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,6 @@ from retrieval.evaluation.metrics import check_run
 from retrieval.folders import write_file
 from retrieval.records import Run
 
-_COLUMNS = 6
 _SMALLEST = np.float32(1e-6)
 
 
@@ -48,14 +46,6 @@ def escaped(word: str) -> str:
     if word.isalnum():
         return word
     return "".join(quote(one, safe="") if _ends_a_column(one) or one == "%" else one for one in word)
-
-
-def unescaped(word: str) -> str:
-    """The id or tag of a column; one of another tool that is not escaped like this stays as it is."""
-    try:
-        return unquote(word, errors="strict") if "%" in word else word
-    except UnicodeDecodeError:
-        return word
 
 
 def _ends_a_column(character: str) -> bool:
@@ -115,51 +105,3 @@ def write_qrels(qrels: Mapping[str, Collection[str]], path: Path) -> None:
     with write_file(path) as staging, staging.open("w", encoding="utf-8", newline="\n") as stream:
         for qid, word in zip(qrels, _words(list(qrels), "query id"), strict=True):
             stream.writelines(f"{word} 0 {cid} 1\n" for cid in _words(sorted(qrels[qid]), "article id"))
-
-
-def _parse(path: Path) -> tuple[dict[str, dict[str, float]], str]:
-    hits: dict[str, dict[str, float]] = {}
-    tag = path.stem
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) != _COLUMNS:
-                raise EvaluationError(f"{path}: row {number} has {len(words)} columns; give qid Q0 cid rank score tag")
-            qid, _, cid, _, score, tag = map(unescaped, words)
-            if cid in hits.setdefault(qid, {}):
-                raise EvaluationError(f"{path}: row {number} repeats article {cid} for query {qid}; keep one")
-            try:
-                hits[qid][cid] = float(score)
-            except ValueError as error:
-                raise EvaluationError(f"{path}: row {number}: score {score!r} is not a number; mend it") from error
-    return hits, tag
-
-
-def read_trec(path: Path, qids: Sequence[str] = ()) -> Run:
-    """Read a run, each query's hits sorted by score; equal scores keep the file's order.
-
-    Args:
-        path: File of `qid Q0 cid rank score tag` lines.
-        qids: Queries of the run, in order, so that those without a line are kept; by default the file's own.
-
-    Raises:
-        EvaluationError: If the file is missing or a row has other columns, a repeated article or no numeric score.
-    """
-    if not path.is_file():
-        raise EvaluationError(f"{path}: no such run file; check the path")
-    hits, tag = _parse(path)
-    order = tuple(qids) or tuple(hits)
-    cids = tuple(dict.fromkeys(cid for found in hits.values() for cid in found))
-    row_of = {cid: row for row, cid in enumerate(cids)}
-    depth = max((len(hits.get(qid, {})) for qid in order), default=0)
-    rows = np.full((len(order), depth), -1, np.int32)
-    scores = np.full((len(order), depth), -np.inf, np.float32)
-    for position, qid in enumerate(order):
-        ranked = sorted(hits.get(qid, {}).items(), key=lambda hit: -hit[1])
-        rows[position, : len(ranked)] = [row_of[cid] for cid, _ in ranked]
-        scores[position, : len(ranked)] = [score for _, score in ranked]
-    run = Run(tag, order, cids, rows, scores)
-    check_run(run)
-    return run

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from retrieval.errors import ArtifactError
 from retrieval.model_store.contents import law_of
-from retrieval.model_store.folders import KEPT, KeptRetriever, kept_retrievers, store_named
+from retrieval.model_store.folders import KeptRetriever, kept_retrievers, store_named
 from retrieval.model_store.notes import POINTER, read_note
 from retrieval.model_store.stages import STAGES, holders_of, recorded_stages
+from retrieval.paths import KEPT
 
 Ask = Callable[[], str]
 """Gives the id of the ZenML store in use, or nothing where it is not known; called only where a name is ambiguous."""

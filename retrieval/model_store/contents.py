@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from retrieval.folders import MANIFEST
 from retrieval.models.io.model_settings import settings_file
+from retrieval.names import ARTICLES, BI_ENCODER, CORPUS
 
 _LAWS_NAMED = 6
 
@@ -16,7 +17,7 @@ _LAWS_NAMED = 6
 def law_of(folder: Path) -> str:
     """Which law a retriever finds: how many articles, and the names of the first laws."""
     try:
-        laws = pq.read_table(folder / "corpus" / "articles.parquet", columns=["law"]).column("law")
+        laws = pq.read_table(folder / CORPUS / ARTICLES, columns=["law"]).column("law")
         names = [str(name) for name in laws.unique().to_pylist() if name]
     except (OSError, ValueError, KeyError):
         return "articles cannot be read"
@@ -28,7 +29,7 @@ def law_of(folder: Path) -> str:
 def data_version_of(folder: Path) -> str:
     """Fingerprint of the dataset that a retriever's encoder was trained on; empty where it does not say."""
     try:
-        path = settings_file(folder / "bi-encoder")
+        path = settings_file(folder / BI_ENCODER)
         values = json.loads(path.read_text(encoding="utf-8")) if path else {}
         return str(values.get("data_version") or "")
     except (OSError, ValueError, AttributeError):

@@ -16,16 +16,15 @@ from pathlib import Path
 from retrieval.errors import ArtifactError
 from retrieval.folders import MANIFEST, link_or_copy, listed_files, verify_folder, write_folder
 from retrieval.model_store.notes import FACTS, POINTER, locked, read_note, write_note
-from retrieval.models.io.model_settings import FORMER_SETTINGS_FILE, SETTINGS_FILE
-
-KEPT = Path("models/legal-retriever")
-"""Default place, below the folder commands are typed in."""
+from retrieval.names import BI_ENCODER, BM25, BUNDLE_FACTS, CROSS_ENCODER, FORMER_MODEL_SETTINGS, MODEL_SETTINGS
+from retrieval.paths import KEPT
 
 _DIGITS = 8
-_LEXICAL = "bm25/"
-_MODELS = ("bi-encoder", "cross-encoder")
-_MODEL_SETTINGS = frozenset(f"{model}/{name}" for model in _MODELS for name in (SETTINGS_FILE, FORMER_SETTINGS_FILE))
-_NOT_CONTENT = frozenset({FACTS, "bundle.json"})
+_LEXICAL = f"{BM25}/"
+_MODEL_SETTINGS = frozenset(
+    f"{model}/{name}" for model in (BI_ENCODER, CROSS_ENCODER) for name in (MODEL_SETTINGS, FORMER_MODEL_SETTINGS)
+)
+_NOT_CONTENT = frozenset({FACTS, BUNDLE_FACTS})
 """Files that say where a retriever comes from and not what it does."""
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from retrieval.errors import ArtifactError
 from retrieval.model_store.choice import LATEST, Ask, kept_folder, nobody, served_retriever
 from retrieval.model_store.contents import data_version_of, law_of, megabytes_of
-from retrieval.model_store.folders import KEPT, KeptRetriever, kept_retrievers, store_named
+from retrieval.model_store.folders import KeptRetriever, kept_retrievers, store_named
 from retrieval.model_store.stages import STAGES, holders_of, recorded_stages
+from retrieval.paths import KEPT
 
 
 def listing(root: Path = KEPT, ask: Ask = nobody) -> str:

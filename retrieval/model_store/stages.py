@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from retrieval.errors import ArtifactError
-from retrieval.model_store.folders import KEPT, KeptRetriever, kept_retrievers
+from retrieval.model_store.folders import KeptRetriever, kept_retrievers
 from retrieval.model_store.notes import STAGES_FILE, locked, read_note, write_note
+from retrieval.paths import KEPT
 
 STAGES = ("production", "staging")
 """Names that stand for whichever version is in that stage."""

@@ -19,6 +19,7 @@ from retrieval.models.backbone.pooling import pool_rows
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
+from retrieval.names import BI_ENCODER
 from retrieval.runtime import Runtime
 
 _LEAST_RAW_TEMPERATURE = 0.5
@@ -166,6 +167,6 @@ def _why_raw(config: BiEncoderConfig) -> str:
 
 
 def _from_pretrained(found: Pretrained, name: str) -> BiEncoder:
-    if found.settings.kind != "bi-encoder":
+    if found.settings.kind != BI_ENCODER:
         raise ModelError(f"{name}: holds a {found.settings.kind}, not a bi-encoder; give an encoder")
     return BiEncoder(found.backbone, found.tokenizer, found.settings)

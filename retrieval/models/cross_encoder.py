@@ -24,9 +24,10 @@ from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_f
 from retrieval.models.pair import Pair, joined_text
 from retrieval.models.split_cross_encoder import ApartRow, InteractionHead, LateJoin
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.runtime import Runtime
 
-FROM_BI_ENCODER = "bi-encoder"
+FROM_BI_ENCODER = BI_ENCODER
 
 
 class LinearHead(nn.Module):
@@ -194,7 +195,7 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
     head = _read_head(found, config.base) if found.head else LinearHead(settings.dimension)
     settings = replace(
         settings,
-        kind="cross-encoder",
+        kind=CROSS_ENCODER,
         pooling="cls" if found.head and settings.head == "dense" else config.pooling or settings.pooling,
         normalize=False,
         query_prefix="",
@@ -217,7 +218,7 @@ def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
         )
     settings = replace(
         found.settings,
-        kind="cross-encoder",
+        kind=CROSS_ENCODER,
         normalize=False,
         max_query_tokens=config.max_query_tokens,
         max_tokens=config.max_tokens,

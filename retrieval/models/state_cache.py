@@ -62,8 +62,3 @@ class KnownTexts:
                 self._bytes += vectors.nbytes - (0 if old is None else old.nbytes)
                 while self._bytes > self._most_bytes:
                     self._bytes -= self._held.popitem(last=False)[1].nbytes
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of vectors that are held."""
-        return self._bytes

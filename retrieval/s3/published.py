@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 
 from retrieval.errors import ArtifactError
-from retrieval.models.io.model_settings import FORMER_SETTINGS_FILE, SETTINGS_FILE
+from retrieval.names import FORMER_MODEL_SETTINGS, MODEL_SETTINGS
 from retrieval.s3.client import S3
 from retrieval.s3.folders import copy_folder, read_manifest
 from retrieval.s3.objects import get_json, missing_means, put_json
@@ -47,7 +47,7 @@ def publish(s3: S3, source: str, root: str, version: str) -> str:
         ArtifactError: If the model does not say which run trained it.
     """
     _, listed = read_manifest(s3, source)
-    name = SETTINGS_FILE if SETTINGS_FILE in listed else FORMER_SETTINGS_FILE
+    name = MODEL_SETTINGS if MODEL_SETTINGS in listed else FORMER_MODEL_SETTINGS
     run_id = str(get_json(s3, f"{source}/{name}").get("training_run_id") or "")
     if not run_id:
         raise ArtifactError(f"{source}/{name}: has no training_run_id; only trained models are published")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.records import Article, Corpus, Hit, Run
+from retrieval.records import Article, Corpus, Run
 from retrieval.search.citations import Named
 from retrieval.search.fusion import min_max
+from retrieval.search.rerank import blend_probabilities
 
 if TYPE_CHECKING:
     from retrieval.search.dense import DenseIndex
+    from retrieval.search.settings import RetrieverSettings
 
 NamedAs = Literal["article", "part"]
 
@@ -110,16 +112,34 @@ def answers_of(corpus: Corpus, index: DenseIndex, stage: FirstStage, run: Run, k
     ]
 
 
-def with_reranker(answers: Sequence[Answer], read: Sequence[Hit], probabilities: Iterable[float]) -> list[Answer]:
-    """Answers with what the reranker gave them.
+def to_rerank(found: Sequence[Answer], settings: RetrieverSettings) -> list[Answer]:
+    """What the reranker reads of the first stage's answers, best first; nothing where it has no share."""
+    return list(found[: settings.rerank_depth]) if settings.rerank_weight > 0.0 else []
+
+
+def reranked(found: Sequence[Answer], probabilities: Sequence[float], settings: RetrieverSettings) -> list[Answer]:
+    """Answers in the order of the first stage's score and the reranker's probability together.
 
     Args:
-        answers: In any order.
-        read: Hits that the reranker was shown, and perhaps more after them.
-        probabilities: One for each hit it read.
+        found: By the first stage, best first.
+        probabilities: Of those that `to_rerank` gave, in order; with none the first stage's order stands.
+        settings: The reranker's share.
+
+    Returns:
+        As many as were found. Those that were read say their probability and score within [0, 1], the rest below 0.
     """
-    given = {hit.cid: float(probability) for hit, probability in zip(read, probabilities, strict=False)}
-    return [replace(answer, reranker=given.get(answer.article.cid)) for answer in answers]
+    if not len(probabilities):
+        return list(found)
+    rows = np.arange(len(found), dtype=np.int32)[None, :]
+    scores = np.array([[answer.score for answer in found]], dtype=np.float32)
+    run = Run("hybrid", ("live",), tuple(answer.article.cid for answer in found), rows, scores)
+    given = np.array([probabilities], dtype=np.float32)
+    mixed = blend_probabilities(run, given, len(probabilities), settings.rerank_weight)
+    order = zip(mixed.rows[0].tolist(), mixed.scores[0].tolist(), strict=True)
+    return [
+        replace(found[row], score=score, reranker=float(probabilities[row]) if row < len(probabilities) else None)
+        for row, score in order
+    ]
 
 
 def _first_stage_scores(

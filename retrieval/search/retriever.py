@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.data.cleaning import clean_line
+from retrieval.data.cleaning import CleanLine, clean_line
 from retrieval.data.segmentation import segment_texts
 from retrieval.data.storage import load_dataset, save_dataset
 from retrieval.errors import ArtifactError, SearchError
 from retrieval.folders import verify_folder, write_folder
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
+from retrieval.names import BI_ENCODER, BM25, CORPUS, CROSS_ENCODER, PASSAGE_VECTORS, TITLE_VECTORS
 from retrieval.records import Corpus, Dataset, Query, Run
 from retrieval.runtime import Runtime
 from retrieval.search.bm25 import Bm25Index
@@ -25,7 +26,7 @@ from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
 from retrieval.search.rerank import blend, reranker_logits, sigmoid
-from retrieval.search.results import Answer, FirstStage, answers_of, with_reranker
+from retrieval.search.results import Answer, FirstStage, answers_of, reranked, to_rerank
 from retrieval.search.settings import NOT_A_RETRIEVER, RetrieverSettings, read_settings, write_settings
 
 STAGES = ("bm25", "dense", "hybrid", "reranked")
@@ -73,12 +74,15 @@ class Retriever:
         return replace(self, settings=settings, bm25=bm25)
 
     def prepare(self, questions: Sequence[str]) -> list[Query]:
-        """Queries of raw questions, cleaned, and segmented where a part reads segmented text.
+        """Queries of raw questions; see `queries`."""
+        return self.queries([clean_line(question) for question in questions])
+
+    def queries(self, texts: Sequence[CleanLine]) -> list[Query]:
+        """Queries of clean questions, segmented where a part reads segmented text.
 
         Raises:
             SearchError: If a question has no text.
         """
-        texts = [clean_line(question) for question in questions]
         for position, text in enumerate(texts):
             if not text:
                 raise SearchError(f"question {position + 1} is empty; type what you want to know")
@@ -179,13 +183,14 @@ class Retriever:
         Raises:
             SearchError: If the question has no text.
         """
-        queries, settings = self.prepare([question]), self.settings
+        queries = self.prepare([question])
         stage = self.first_stage(queries)
-        if self.cross_encoder is None or settings.rerank_weight == 0.0:
+        if self.cross_encoder is None:
             return self.answers(stage, stage.hybrid, k)
-        logits = self.logits(queries, stage, settings.rerank_depth)
-        final = blend(stage.hybrid, logits, settings.rerank_depth, settings.rerank_weight)
-        return with_reranker(self.answers(stage, final, k), stage.hybrid.hits(0), sigmoid(logits)[0])
+        found = self.answers(stage, stage.hybrid, stage.hybrid.rows.shape[1])
+        read = to_rerank(found, self.settings)
+        probabilities = sigmoid(self.logits(queries, stage, len(read)))[0] if read else ()
+        return reranked(found, probabilities, self.settings)[:k]
 
     def answers(self, stage: FirstStage, run: Run, k: int) -> list[Answer]:
         """The ``k`` best articles of a run of one question: ``stage.hybrid``, or the same reordered."""
@@ -194,13 +199,13 @@ class Retriever:
     def save(self, folder: Path) -> None:
         """Write everything into ``folder``, whole or not at all."""
         with write_folder(folder) as staging:
-            self.bi_encoder.save(staging / "bi-encoder")
+            self.bi_encoder.save(staging / BI_ENCODER)
             if self.cross_encoder is not None:
-                self.cross_encoder.save(staging / "cross-encoder")
-            save_dataset(Dataset(self.corpus, ()), staging / "corpus")
-            self.bm25.save(staging / "bm25")
-            np.save(staging / "passages.npy", self.index.passages)
-            np.save(staging / "titles.npy", self.index.titles)
+                self.cross_encoder.save(staging / CROSS_ENCODER)
+            save_dataset(Dataset(self.corpus, ()), staging / CORPUS)
+            self.bm25.save(staging / BM25)
+            np.save(staging / PASSAGE_VECTORS, self.index.passages)
+            np.save(staging / TITLE_VECTORS, self.index.titles)
             write_settings(self.settings, staging)
 
 
@@ -226,18 +231,18 @@ def read_retriever(folder: Path, runtime: Runtime, rerank: bool = True) -> Retri
         ArtifactError: If the folder holds something else.
     """
     try:
-        passages = np.load(folder / "passages.npy", allow_pickle=False)
-        titles = np.load(folder / "titles.npy", allow_pickle=False)
+        passages = np.load(folder / PASSAGE_VECTORS, allow_pickle=False)
+        titles = np.load(folder / TITLE_VECTORS, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{folder}: not a retriever ({error}); {NOT_A_RETRIEVER}") from error
-    settings, corpus = read_settings(folder), load_dataset(folder / "corpus").corpus
-    reranker = folder / "cross-encoder"
+    settings, corpus = read_settings(folder), load_dataset(folder / CORPUS).corpus
+    reranker = folder / CROSS_ENCODER
     return Retriever(
         corpus,
-        load_bi_encoder(folder / "bi-encoder"),
+        load_bi_encoder(folder / BI_ENCODER),
         load_cross_encoder(reranker) if rerank and reranker.is_dir() else None,
         DenseIndex.of(corpus, passages, titles),
-        Bm25Index.load(folder / "bm25"),
+        Bm25Index.load(folder / BM25),
         settings,
         runtime,
     )

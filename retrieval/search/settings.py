@@ -8,15 +8,12 @@ from pathlib import Path
 
 from retrieval.config import SearchConfig
 from retrieval.errors import ArtifactError
+from retrieval.names import FORMER_RETRIEVER_SETTINGS, RETRIEVER_PARTS, RETRIEVER_SETTINGS
+from retrieval.paths import KEPT
 from retrieval.records import Corpus
 from retrieval.search.bm25 import Bm25Index, Units
 
-SETTINGS_FILE = "retriever.json"
-FORMER_SETTINGS_FILE = "settings.json"
-"""Its name in folders written before version 0.2; they are still read."""
-RETRIEVER_PARTS = ("bi-encoder", "corpus")
-"""Folders that every retriever has."""
-NOT_A_RETRIEVER = "name one that a training kept, such as models/legal-retriever/1, or train with this version"
+NOT_A_RETRIEVER = f"name one that a training kept, such as {KEPT}/1, or train with this version"
 """What to do about a folder that is none."""
 
 
@@ -85,12 +82,12 @@ class RetrieverSettings:
 def is_retriever(folder: Path) -> bool:
     """Whether a folder is a retriever that was saved, kept or bundled."""
     parts = all((folder / name).exists() for name in RETRIEVER_PARTS)
-    return parts and any((folder / name).is_file() for name in (SETTINGS_FILE, FORMER_SETTINGS_FILE))
+    return parts and any((folder / name).is_file() for name in (RETRIEVER_SETTINGS, FORMER_RETRIEVER_SETTINGS))
 
 
 def write_settings(settings: RetrieverSettings, folder: Path) -> None:
     """Write ``retriever.json`` into a folder."""
-    (folder / SETTINGS_FILE).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    (folder / RETRIEVER_SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(folder: Path) -> RetrieverSettings:
@@ -99,8 +96,8 @@ def read_settings(folder: Path) -> RetrieverSettings:
     Raises:
         ArtifactError: If it is not there or holds something else.
     """
-    former = folder / FORMER_SETTINGS_FILE
-    path = folder / SETTINGS_FILE
+    former = folder / FORMER_RETRIEVER_SETTINGS
+    path = folder / RETRIEVER_SETTINGS
     try:
         found = path if path.is_file() or not former.is_file() else former
         return RetrieverSettings(**json.loads(found.read_text(encoding="utf-8")))

@@ -20,14 +20,13 @@ from filelock import FileLock
 
 from retrieval.errors import RetrievalError
 from retrieval.folders import MANIFEST, write_file
+from retrieval.names import CORPUS, CROSS_ENCODER
+from retrieval.paths import MODELS
 from retrieval.runtime import Runtime
 
 MOST_BYTES = 4 << 30
 """Of one folder, with what is needed counted in: about eight corpora like the bundled codes. What is needed stays
 even beyond it."""
-MODELS = Path("models")
-"""Default place of kept retrievers and bundles, below the folder commands are typed in."""
-
 _USES = ".uses.json"
 Uses: TypeAlias = dict[str, dict[str, list[str]]]
 """By folder: ``content``, the SHA-256 of its manifest, and ``files``, which it uses."""
@@ -88,7 +87,7 @@ def needed_files(folder: Path, models: Path = MODELS) -> set[str]:
         models: What lies below it is looked into, once for each content; takes seconds for each.
     """
     uses = {user: noted for user, noted in _uses(folder).items() if _still_there(Path(user), noted)}
-    for cross_encoder in sorted(models.absolute().glob("**/cross-encoder/")):
+    for cross_encoder in sorted(models.absolute().glob(f"**/{CROSS_ENCODER}/")):
         retriever = cross_encoder.parent
         if str(retriever) in uses or not (retriever / MANIFEST).is_file():
             continue
@@ -106,11 +105,11 @@ def _names_of(retriever: Path, folder: Path) -> set[str]:
     from retrieval.search.state_paths import states_file
 
     try:
-        model = load_cross_encoder(retriever / "cross-encoder")
+        model = load_cross_encoder(retriever / CROSS_ENCODER)
         layers = model.settings.separate_layers
         if not layers:
             return set()
-        corpus = load_dataset(retriever / "corpus").corpus
+        corpus = load_dataset(retriever / CORPUS).corpus
         reader = BiEncoder(model.backbone, model.tokenizer, model.settings)
         runtimes = [Runtime(torch.device("cpu"), one, 1) for one in (torch.float32, torch.bfloat16)]
         return {states_file(reader, corpus, layers, runtime, folder).name for runtime in runtimes}

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from retrieval.config import TrainingConfig
 from retrieval.errors import TrainingError
-from retrieval.models.backbone.batching import even_batches, token_budget_batches
+from retrieval.models.backbone.batching import CPU_PASS_TOKENS, even_batches, token_budget_batches
 from retrieval.runtime import Runtime
 from retrieval.training.checkpoints import (
     EpochResult,
@@ -38,8 +38,6 @@ Log = Callable[[str, float, int], None]
 
 Batch = TypeVar("Batch")
 LOG_STEPS = 10
-_PASS_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}
-"""More outgrow a processor's cache; fewer add up more gradients, and in bfloat16 are too few for its matrix units."""
 
 
 class Task(Protocol[Batch]):
@@ -98,7 +96,7 @@ def forward_passes(lengths: Sequence[int], config: TrainingConfig, runtime: Runt
     """
     if runtime.device.type != "cpu":
         return token_budget_batches(lengths, config.token_budget)
-    return even_batches(lengths, min(config.token_budget, _PASS_TOKENS[runtime.precision]))
+    return even_batches(lengths, min(config.token_budget, CPU_PASS_TOKENS[runtime.precision]))
 
 
 def rate_at(step: int, steps: int, config: TrainingConfig) -> float:

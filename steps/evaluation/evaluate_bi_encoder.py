@@ -9,6 +9,7 @@ from retrieval.config import BiEncoderConfig, EvaluationConfig, SearchConfig
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.experiments.assessment import JudgedRuns, assess_first_stage
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
+from retrieval.names import BI_ENCODER
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
 from retrieval.search.embedding import CorpusVectors
@@ -59,9 +60,9 @@ def evaluate_bi_encoder(
     states = known_query_states(untouched[0], dataset, titles, seed, shared_layers, runtime)
     found = assess_first_stage(dataset, (bi_encoder, vectors), untouched, search, titles, seed, runtime, states)
     shown = found.test.select("bm25", "untouched", "mix", "trained")
-    extra = Extra(losses={"bi-encoder": training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)
-    folder = report_folder("bi-encoder")
+    extra = Extra(losses={BI_ENCODER: training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)
+    folder = report_folder(BI_ENCODER)
     report = write_report(folder, "Bi-encoder", shown.runs, shown.queries, dataset.corpus, config, extra)
     tracking.log_metrics({f"test/{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
-    tracking.log_folder(folder, "bi-encoder")
+    tracking.log_folder(folder, BI_ENCODER)
     return report, found.test, found.validation

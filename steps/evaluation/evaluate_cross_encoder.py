@@ -14,6 +14,7 @@ from retrieval.evaluation.reranking import evaluate_reranking
 from retrieval.experiments.assessment import JudgedRuns, assess, with_reranked
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder
+from retrieval.names import CROSS_ENCODER
 from retrieval.records import Dataset, qrels_of
 from retrieval.runtime import choose_runtime
 from retrieval.search.embedding import CorpusVectors
@@ -71,13 +72,13 @@ def evaluate_cross_encoder(
     runs = {run.name: run for run in found.runs}
     extra = Extra(
         reranking=evaluate_reranking(runs["hybrid"], runs["reranked"], qrels_of(found.queries)),
-        losses={"cross-encoder": training.losses},
+        losses={CROSS_ENCODER: training.losses},
         facts={"base": cross_encoder.settings.base},
         seed=seed,
     )
-    folder = report_folder("cross-encoder")
+    folder = report_folder(CROSS_ENCODER)
     report = write_report(folder, "Retriever", found.runs, found.queries, dataset.corpus, config, extra)
     tracking.log_metrics({f"test/{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
-    tracking.log_folder(folder, "cross-encoder")
+    tracking.log_folder(folder, CROSS_ENCODER)
     validated = with_reranked(first_stage_validation_runs, assessment.validation)
     return assessment.retriever, report, found, validated

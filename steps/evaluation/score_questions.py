@@ -11,6 +11,7 @@ from retrieval.config import EvaluationConfig
 from retrieval.evaluation.reports import Report
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.scoring import report_runs, search_question_file
+from retrieval.names import LEGAL_RETRIEVER
 from retrieval.runtime import choose_runtime
 from retrieval.search.retriever import Retriever
 from steps.library_step import library_step
@@ -45,7 +46,7 @@ def score_questions(
     here = replace(retriever, runtime=choose_runtime(precision, threads))
     found = search_question_file(here, Path(questions), duplicates)
     folder = report_folder("evaluation")
-    facts = {"legal-retriever": version, "questions": Path(questions).name}
+    facts = {LEGAL_RETRIEVER: version, "questions": Path(questions).name}
     report = report_runs(folder, found, here.corpus, config, facts, seed)
     tracking.log_metrics({f"{name}/{k}": v for name, e in report.evaluations.items() for k, v in e.mean.items()})
     tracking.log_folder(folder, "evaluation")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from retrieval.config import BiEncoderConfig
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
+from retrieval.paths import HIDDEN_STATES
 from retrieval.records import Corpus, Dataset
 from retrieval.runtime import Runtime, choose_runtime
 from retrieval.search.embedding import CorpusVectors, corpus_states
 from retrieval.search.embedding import embed_corpus as embed
-from steps.hidden_states import HIDDEN_STATES
 from steps.library_step import library_step
 
 

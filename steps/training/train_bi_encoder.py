@@ -12,12 +12,13 @@ import tracking
 from retrieval.config import BiEncoderConfig
 from retrieval.data.storage import fingerprint
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
+from retrieval.names import BI_ENCODER
+from retrieval.paths import HIDDEN_STATES
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
 from retrieval.training.bi_encoder import train_bi_encoder as train
 from retrieval.training.loop import TrainingReport
 from steps.checkpoints import checkpoint_folder
-from steps.hidden_states import HIDDEN_STATES
 from steps.library_step import library_step
 
 
@@ -42,7 +43,7 @@ def train_bi_encoder(
     data_version = fingerprint(dataset)
     tracking.log_fact("data_version", data_version)
     encoder = bi_encoder_from(config)
-    with checkpoint_folder("bi-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
+    with checkpoint_folder(BI_ENCODER, config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
         log = tracking.log_metric("bi_encoder")
         report = train(encoder, dataset, config, {}, seed, runtime, folder, log, HIDDEN_STATES.absolute())
     encoder.settings = replace(encoder.settings, training_run_id=tracking.run_id(), data_version=data_version)

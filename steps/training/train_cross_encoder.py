@@ -13,6 +13,7 @@ from retrieval.config import CrossEncoderConfig
 from retrieval.data.storage import fingerprint
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from
+from retrieval.names import CROSS_ENCODER
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime
 from retrieval.training.cross_encoder import train_cross_encoder as train
@@ -55,7 +56,7 @@ def train_cross_encoder(
     reranker = cross_encoder_from(config, bi_encoder)
     states = known_states(reranker, bi_encoder, dataset, runtime)
     reader = passage_reader(negatives, dataset, reranker.settings.text_kind)
-    with checkpoint_folder("cross-encoder", config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
+    with checkpoint_folder(CROSS_ENCODER, config, data_version, base_inputs, seed, str(runtime.precision)) as folder:
         log = tracking.log_metric("cross_encoder")
         report = train(reranker, dataset, config, negatives.cids, seed, runtime, folder, log, reader, states)
     reranker.settings = replace(reranker.settings, training_run_id=tracking.run_id(), data_version=data_version)

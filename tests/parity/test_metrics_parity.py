@@ -7,7 +7,8 @@ import pytest
 
 from retrieval.evaluation.metrics import evaluate
 from retrieval.evaluation.reranking import evaluate_reranking
-from retrieval.evaluation.trec import read_trec, write_trec
+from retrieval.evaluation.trec import write_trec
+from tests.helpers.trec_reader import read_trec
 from tests.unit.evaluation.fixtures import random_case, run_of
 
 ir_measures = pytest.importorskip("ir_measures")

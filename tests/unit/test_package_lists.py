@@ -1,15 +1,8 @@
 """The lists of packages in pyproject.toml: one left out would be unchecked, or missing where it is installed."""
 
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
-
-import pytest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    tomllib = pytest.importorskip("tomli")
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from retrieval.cores import usable_cores
 from retrieval.errors import ConfigError
-from retrieval.runtime import choose_runtime, computes_fast_in_bfloat16, has_fast_bfloat16, usable_cores
+from retrieval.runtime import choose_runtime, computes_fast_in_bfloat16, has_fast_bfloat16
 
 
 @pytest.fixture(autouse=True)

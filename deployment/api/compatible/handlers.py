@@ -15,6 +15,7 @@ from deployment.api.compatible.requests import EmbeddingsIn, RerankDocument, Rer
 from deployment.api.handlers import BI_ENCODER, CROSS_ENCODER, Asked, best, embedded_facts, scored_facts
 from deployment.api.validation_errors import validated
 from deployment.errors import InvalidInput, NotFound
+from retrieval.names import LEGAL_RETRIEVER
 
 if TYPE_CHECKING:  # as in deployment.api.handlers
     from deployment.engine.embedding import EmbeddingEngine
@@ -131,7 +132,7 @@ def _listed(engine: EmbeddingEngine | RerankingEngine, name: str, path: str, oth
 def _model(engine: EmbeddingEngine | RerankingEngine, name: str) -> dict[str, Any]:
     facts = engine.facts
     version = facts.bi_encoder if name == BI_ENCODER else facts.cross_encoder
-    return {"id": name, "object": "model", "created": engine.loaded_at, "owned_by": "legal-retriever", "root": version}
+    return {"id": name, "object": "model", "created": engine.loaded_at, "owned_by": LEGAL_RETRIEVER, "root": version}
 
 
 def _as_sent(document: str | RerankDocument) -> Mapping[str, Any]:

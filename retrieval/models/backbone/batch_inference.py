@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from retrieval.models.backbone.batching import token_budget_batches
+from retrieval.models.backbone.batching import CPU_PASS_TOKENS, SMALLEST_SHARE_TOKENS, token_budget_batches
 from retrieval.models.backbone.bert import Backbone
 from retrieval.models.backbone.cpu_inference import PackedEncoder, pack
 from retrieval.models.backbone.pooling import pool_rows
@@ -30,10 +30,8 @@ Rows: TypeAlias = Sequence[Sequence[int]]
 Result = TypeVar("Result")
 Forward: TypeAlias = Callable[[Rows, Rows | None], Tensor]
 """From rows of token ids, and their token types, to (N, D) token vectors."""
-# Tokens in one forward. 1,024 tokens of the widest layer stay in a shared cache while they already feed one core well.
 _DEVICE_BUDGET = 4096
-_PACKED_BUDGETS = {torch.float32: 1024, torch.bfloat16: 2048}
-_SMALLEST_BUDGET = 256
+"""Tokens in one padded forward."""
 # Cosine to the plain float32 forward below which a packed one is not used.
 _AGREEMENT = {torch.float32: 0.99999, torch.bfloat16: 0.999}
 _PROBE_TOKENS = 24
@@ -126,7 +124,7 @@ def work_batches(lengths: Sequence[int], precision: torch.dtype, runtime: Runtim
     Longest first: memory peaks at once, and the workers end together on short batches.
     """
     share = -(-sum(lengths) // runtime.threads)
-    budget = min(_PACKED_BUDGETS[precision], max(_SMALLEST_BUDGET, share))
+    budget = min(CPU_PASS_TOKENS[precision], max(SMALLEST_SHARE_TOKENS, share))
     return token_budget_batches(lengths, budget)[::-1]
 
 

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+import torch
+
+CPU_PASS_TOKENS = {torch.float32: 1024, torch.bfloat16: 2048}
+"""Tokens of one pass through a model on a CPU, by precision. 1,024 tokens of the widest layer stay in a shared cache
+while they already feed one core well; in bfloat16 they are too few for its matrix units. In training fewer would also
+add up more gradients."""
+SMALLEST_SHARE_TOKENS = 256
+"""Less work than this is not worth a thread or worker of its own."""
+
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Group rows of similar length so that no batch, padded to its longest row, holds more than ``budget`` tokens.

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from retrieval.errors import ModelError
-
-SETTINGS_FILE = "settings.json"
-FORMER_SETTINGS_FILE = "retriever.json"
-"""Its name in folders written before version 0.2; they are still read."""
+from retrieval.names import FORMER_MODEL_SETTINGS, MODEL_SETTINGS
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 """Under sentence-transformers' names; `retrieval.models.backbone.pooling` says what each does."""
@@ -70,7 +67,7 @@ class ModelSettings:
     def save(self, folder: Path) -> None:
         """Write ``settings.json`` into ``folder``."""
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
-        (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+        (folder / MODEL_SETTINGS).write_text(text + "\n", encoding="utf-8")
 
 
 def settings_file(folder: Path) -> Path | None:
@@ -79,7 +76,7 @@ def settings_file(folder: Path) -> Path | None:
     Other programs have files called ``settings.json``, too, and a retriever's folder has both names for its own: ours
     name a ``kind``. A file that cannot be read counts as ours, so that `load_settings` says what is wrong with it.
     """
-    for name in (SETTINGS_FILE, FORMER_SETTINGS_FILE):
+    for name in (MODEL_SETTINGS, FORMER_MODEL_SETTINGS):
         path = folder / name
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -98,7 +95,7 @@ def load_settings(folder: Path) -> ModelSettings:
     Raises:
         ModelError: If the file is missing, is not JSON or holds unknown keys or values.
     """
-    path = settings_file(folder) or folder / SETTINGS_FILE
+    path = settings_file(folder) or folder / MODEL_SETTINGS
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -16,15 +16,17 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
+from retrieval import names
 from retrieval.errors import ModelError
 from retrieval.folders import MANIFEST, write_folder
 from retrieval.models.backbone.bert import BackboneConfig
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.models.tokenizer.vocabulary import vietnamese_pieces
+from retrieval.names import MULTILINGUAL_E5_SMALL, WEIGHTS
 
-BUNDLED = "bundled:multilingual-e5-small"
-_HUB_ID = "intfloat/multilingual-e5-small"
+BUNDLED = names.BUNDLED + MULTILINGUAL_E5_SMALL
+_HUB_ID = f"intfloat/{MULTILINGUAL_E5_SMALL}"
 _MAGIC = b"E5S1"
 _FORMAT = 3  # raise it when the converted folder changes, so that an old cache is not read
 _LAYER_NAMES = {
@@ -85,7 +87,7 @@ def bundled_folder(cache: Path | None = None, again: bool = False) -> Path:
     """
     home = os.environ.get("XDG_CACHE_HOME")
     root = cache or (Path(home) if home else Path.home() / ".cache") / "vietnamese-legal-retrieval"
-    folder = root / f"multilingual-e5-small-v{_FORMAT}"
+    folder = root / f"{MULTILINGUAL_E5_SMALL}-v{_FORMAT}"
     if again or not (folder / MANIFEST).is_file():
         _convert(packed_file(), folder)
     return folder
@@ -253,4 +255,4 @@ def _convert(source: Path, folder: Path) -> None:
         config.write(staging)
         tokenizer_of(model).save(staging)
         settings.save(staging)
-        save_file(state_of(model), staging / "model.safetensors", metadata={"format": "pt"})
+        save_file(state_of(model), staging / WEIGHTS, metadata={"format": "pt"})

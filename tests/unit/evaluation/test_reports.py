@@ -235,6 +235,7 @@ def test_summary_table_writes_bounds_of_zero_and_one_within_the_column():
         plots.score_histogram(np.array([0.5]), np.array([0.5])),
         plots.loss_curve({"loss": np.linspace(3, 1, 200).tolist(), "none": []}),
         plots.length_histogram({"điều": [3, 5, 900], "none": []}),
+        plots.value_histogram([0.5, 0.5, 3.0], "negatives", bins=11),
     ],
 )
 def test_plot_is_well_formed_svg_whose_colours_follow_the_page(svg):

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import EvaluationError
-from retrieval.evaluation.trec import escaped, read_trec, strictly_decreasing, unescaped, write_qrels, write_trec
+from retrieval.evaluation.trec import escaped, strictly_decreasing, write_qrels, write_trec
 from retrieval.folders import write_file
+from tests.helpers.trec_reader import read_trec, unescaped
 from tests.unit.evaluation.fixtures import random_case, run_of
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from retrieval.config import EvaluationConfig
 from retrieval.errors import EvaluationError, SourceError, ValidationError
-from retrieval.evaluation.trec import read_trec
 from retrieval.experiments import scoring
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.scoring import check_files, report_runs
+from tests.helpers.trec_reader import read_trec
 from tests.unit.evaluation.fixtures import corpus_of, question, run_of
 
 ODD = ["Luật số 1 Điều 1", "a/b", "#1", "x?y=1", "50%", '"q"', "a, b", "法律1", "=1+1", "a|b", "a&b<c>", "a\u00a0b"]

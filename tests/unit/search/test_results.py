@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from deployment.gateway import search as gateway_search
+from retrieval.search import retriever as retriever_search
+from retrieval.search.results import reranked, to_rerank
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
 
@@ -51,6 +54,28 @@ def test_only_what_the_reranker_read_has_its_probability_and_ranks_by_the_blend(
         scaled = (answer.first_stage.hybrid - low) / width
         blended = (1 - settings.rerank_weight) * scaled + settings.rerank_weight * answer.reranker
         assert answer.score == pytest.approx(blended, abs=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"rerank_depth": 3}, {"rerank_depth": 99}, {"rerank_weight": 0.0}])
+@pytest.mark.parametrize("k", [1, 4, 12, 99])
+def test_answers_are_ranked_and_scored_as_the_reranked_run_is(retriever, k, changes):
+    joined = retriever.with_settings(replace(retriever.settings, **changes))
+    queries = joined.prepare([QUESTION])
+    run = joined.rerank(queries, joined.first_stage(queries))
+    assert [(one.article.cid, one.score) for one in joined.search(QUESTION, k)] == [
+        (hit.cid, pytest.approx(hit.score, abs=1e-6)) for hit in run.hits(0)[:k]
+    ]
+
+
+def test_search_and_gateway_rerank_by_one_function():
+    assert gateway_search.reranked is retriever_search.reranked is reranked
+    assert gateway_search.to_rerank is retriever_search.to_rerank is to_rerank
+    assert not {"blend_probabilities", "blended"} & set(vars(gateway_search))
+
+
+def test_without_probabilities_the_first_stages_order_stands(retriever, answers):
+    assert reranked(answers, [], retriever.settings) == answers
+    assert reranked([], [], retriever.settings) == []
 
 
 def test_without_a_cross_encoder_the_score_is_the_hybrid_one(tmp_path):

@@ -12,6 +12,7 @@ from retrieval.models.hf_files import read_object, refuse_others, section
 from retrieval.models.io.huggingface.modules import Modules
 from retrieval.models.io.huggingface.prompts import prefixes_of
 from retrieval.models.io.model_settings import ModelSettings
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 
 MODEL_FILE = "config_sentence_transformers.json"
 TRANSFORMER_FILES = tuple(
@@ -72,7 +73,7 @@ def read_foreign_settings(
     if cross and (top.get("default_prompt_name") or any(section(top, "prompts", folder / MODEL_FILE).values())):
         raise ModelError(f"{folder / MODEL_FILE}: a cross-encoder with prompts cannot be read here; give another")
     settings = ModelSettings(
-        kind="cross-encoder" if cross else "bi-encoder",
+        kind=CROSS_ENCODER if cross else BI_ENCODER,
         base=name,
         pooling="cls" if cross else modules.pooling or "mean",
         normalize=not cross and (modules.normalized or _compares_by_cosine(top, folder / MODEL_FILE)),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 
 import pytest
 
 from deployment.engine.batching import Batcher
+from deployment.engine.fair_queue import FairQueue, Request, Waiting
 from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded
 from tests.unit.deployment.held_model import HeldModel
 
@@ -253,6 +255,25 @@ async def test_the_event_loop_stays_free_while_the_model_works(metrics, model):
     model.release()
     await running
     await queue.close()
+
+
+def test_what_is_taken_from_the_queue_says_by_name_whose_it_is(metrics):
+    queue = FairQueue(metrics)
+    loop = asyncio.new_event_loop()
+    asked = []
+    for items in (["aa", "b"], ["ccc"]):
+        waiting = deque(Waiting(place, item, len(item)) for place, item in enumerate(items))
+        tokens = sum(map(len, items))
+        asked.append(Request(waiting, [None] * len(items), loop.create_future(), 0.0, len(items), tokens))
+        queue.add(asked[-1])
+    batch = queue.take(6)
+    assert [(row.request, row.position, row.item, row.tokens) for row in batch.rows] == [
+        (asked[0], 0, "aa", 2),
+        (asked[1], 0, "ccc", 3),
+        (asked[0], 1, "b", 1),
+    ]
+    assert (batch.tokens, queue.tokens) == (6, 0)
+    loop.close()
 
 
 async def test_a_wall_clock_that_jumps_changes_nothing(metrics, monkeypatch):

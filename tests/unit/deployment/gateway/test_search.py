@@ -15,9 +15,19 @@ from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
 from monitoring.metrics import EndpointMetrics
+from retrieval.data import cleaning
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
-FACTS = BundleFacts("1", "1", "1", "index-1", "data", "code", "run-1", "run-2")
+FACTS = BundleFacts(
+    retriever="1",
+    bi_encoder="1",
+    cross_encoder="1",
+    index="index-1",
+    data="data",
+    code="code",
+    bi_encoder_run="run-1",
+    cross_encoder_run="run-2",
+)
 
 
 class Failing:
@@ -28,6 +38,8 @@ class Failing:
 
     async def score(self, question, documents, budget_seconds):
         raise self.error
+
+    score_clean = score
 
     async def close(self):
         pass
@@ -93,13 +105,21 @@ def test_a_reranker_without_a_share_is_not_asked(retriever):
     assert (answer.reranked, answer.fallback_reason, answer.weights.reranker) == (False, "no_reranker", 0.0)
 
 
-def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted(retriever):
+def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted_as_a_fallback_and_no_error(retriever):
     answer, metrics = searched(retriever, reranker=Failing(RerankFault("bad_answer", "garbage")))
     plain, _ = searched(retriever, rerank=False)
     assert ranked(answer) == ranked(plain)
     assert (answer.reranked, answer.fallback_reason) == (False, "bad_answer")
     assert all(hit.components.reranker is None for hit in answer.results)
-    assert 'endpoint_errors_total{endpoint="gateway",type="reranker_bad_answer"} 1.0' in metrics
+    assert 'endpoint_fallbacks_total{endpoint="gateway",reason="bad_answer"} 1.0' in metrics
+    assert "endpoint_errors_total{" not in metrics
+
+
+def test_fallbacks_are_counted_as_often_as_an_answer_names_one(retriever):
+    for reranker, given in ((None, {}), (None, {"rerank": False}), (Failing(None), {"rerank_weight": 0.0})):
+        answer, metrics = searched(retriever, reranker=reranker, **given)
+        counted = [line for line in metrics.splitlines() if line.startswith("endpoint_fallbacks_total{")]
+        assert len(counted) == (answer.fallback_reason is not None)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +129,64 @@ def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted(retriev
 def test_refusals_of_the_own_reranker_are_fallbacks_too(retriever, refusal, reason):
     answer, _ = searched(retriever, reranker=OwnReranker(Failing(refusal)))
     assert (answer.reranked, answer.fallback_reason) == (False, reason)
+
+
+@pytest.fixture
+def cleanings(monkeypatch):
+    """Every text that is cleaned, as it came."""
+    seen, real = [], cleaning.clean_text
+
+    def counted(text):
+        seen.append(text)
+        return real(text)
+
+    monkeypatch.setattr(cleaning, "clean_text", counted)
+    return seen
+
+
+TYPED = f"  {QUESTION.replace(' ', '  ')}\n"
+"""The question as somebody typed it, which cleaning changes."""
+
+
+def test_a_question_is_cleaned_once_on_its_way_through_gateway_engines_and_library(retriever, cleanings):
+    answer, _ = searched(retriever, TYPED)
+    assert cleanings == [TYPED]
+    assert answer.question == QUESTION
+
+
+def test_a_question_as_it_was_typed_has_the_answers_of_the_clean_one(retriever):
+    def shown(question):
+        return searched(retriever, question)[0].model_dump(exclude={"timings_ms"})
+
+    typed, clean = shown(TYPED), shown(QUESTION)
+    assert [hit["cid"] for hit in typed["results"]] == [one.article.cid for one in retriever.search(QUESTION, 12)]
+    for one, other in zip(typed["results"], clean["results"], strict=True):
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+        assert one["snippet_marks"] == other["snippet_marks"]
+
+
+def test_a_service_cleans_a_question_once_and_not_once_for_each_document(retriever, cleanings):
+    metrics = EndpointMetrics("service", ())
+
+    async def run():
+        first = EmbeddingEngine(retriever, FACTS, metrics)
+        second = RerankingEngine(retriever.cross_encoder, FACTS, retriever.runtime, metrics)
+        try:
+            found = await first.search(TYPED, 3)
+            searched_with = list(cleanings)
+            cleanings.clear()
+            scored = await second.score(TYPED, ["một", "hai", ("Điều 1", "ba")])
+            scored_with = list(cleanings)
+            same = await second.score(QUESTION, ["một", "hai", ("Điều 1", "ba")])
+        finally:
+            await first.close()
+            await second.close()
+        return found, scored, same, searched_with, scored_with
+
+    found, scored, same, searched_with, scored_with = asyncio.run(run())
+    assert (searched_with, scored_with) == ([TYPED], [TYPED])
+    assert len(found.answers) == 3
+    assert scored.logits == pytest.approx(same.logits, abs=1e-5)
 
 
 def test_marks_point_at_the_questions_words(retriever):

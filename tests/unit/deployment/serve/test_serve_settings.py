@@ -4,9 +4,10 @@ import argparse
 
 import pytest
 
+from deployment.ports import GATEWAY_PORT
 from deployment.serve.command import Ports, _arguments
 from deployment.serve.settings import read_serve_settings
-from deployment.settings import GATEWAY_PORT, read_settings
+from deployment.settings import read_settings
 from retrieval.errors import ConfigError
 
 KEY, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"

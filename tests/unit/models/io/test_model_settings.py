@@ -5,7 +5,8 @@ import json
 import pytest
 
 from retrieval.errors import ModelError
-from retrieval.models.io.model_settings import SETTINGS_FILE, ModelSettings, load_settings
+from retrieval.models.io.model_settings import ModelSettings, load_settings
+from retrieval.names import MODEL_SETTINGS
 
 
 def test_settings_come_back_as_they_were_saved(tmp_path):
@@ -25,7 +26,7 @@ def test_settings_come_back_as_they_were_saved(tmp_path):
     ],
 )
 def test_wrong_settings_are_named(tmp_path, values, message):
-    (tmp_path / SETTINGS_FILE).write_text(json.dumps(values))
+    (tmp_path / MODEL_SETTINGS).write_text(json.dumps(values))
     with pytest.raises(ModelError, match=message):
         load_settings(tmp_path)
 
@@ -33,6 +34,6 @@ def test_wrong_settings_are_named(tmp_path, values, message):
 @pytest.mark.parametrize("content", [None, '{"kind": "bi-enc'])
 def test_missing_or_cut_settings_are_one_clear_error(tmp_path, content):
     if content is not None:
-        (tmp_path / SETTINGS_FILE).write_text(content)
+        (tmp_path / MODEL_SETTINGS).write_text(content)
     with pytest.raises(ModelError, match=r"settings\.json: cannot be read as JSON"):
         load_settings(tmp_path)

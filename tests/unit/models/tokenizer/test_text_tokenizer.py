@@ -39,22 +39,22 @@ def test_white_space_and_composition_do_not_change_the_ids(tokenizer, spaced):
 
 def test_a_pair_is_laid_out_as_roberta_does(tokenizer):
     (query,), (passage,) = tokenizer.encode(["quy"], 9), tokenizer.encode(["định"], 9)
-    assert tokenizer.encode_pairs(["quy"], ["định"], 20, 8) == [[*query, EOS, *passage[1:]]]
+    assert tokenizer.encode_pairs_counted(["quy"], ["định"], 20, 8)[0] == [[*query, EOS, *passage[1:]]]
 
 
 def test_the_query_has_its_cap_and_the_passage_fills_the_rest(tokenizer):
-    (row,) = tokenizer.encode_pairs(["quy " * 40], ["định " * 40], 30, 6)
+    (row,) = tokenizer.encode_pairs_counted(["quy " * 40], ["định " * 40], 30, 6)[0]
     assert len(row) == 30
     assert row.index(EOS) == 7
-    (short,) = tokenizer.encode_pairs(["quy"], ["định " * 40], 30, 6)
+    (short,) = tokenizer.encode_pairs_counted(["quy"], ["định " * 40], 30, 6)[0]
     assert (len(short), short.index(EOS)) == (30, 2)
 
 
 def test_pairs_that_do_not_fit_are_named(tokenizer):
     with pytest.raises(ModelError, match="got 2 queries and 1 passages"):
-        tokenizer.encode_pairs(["a", "b"], ["c"], 20, 5)
+        tokenizer.encode_pairs_counted(["a", "b"], ["c"], 20, 5)[0]
     with pytest.raises(ModelError, match="no room for a passage"):
-        tokenizer.encode_pairs(["a"], ["b"], 20, 16)
+        tokenizer.encode_pairs_counted(["a"], ["b"], 20, 16)[0]
     with pytest.raises(ModelError, match="no room beside special tokens"):
         tokenizer.encode(["a"], 2)
 

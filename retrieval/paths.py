@@ -1,0 +1,21 @@
+"""Default places of what is kept, below the folder commands are typed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retrieval.names import LEGAL_RETRIEVER
+
+CACHE = Path(".cache")
+"""What can be made again."""
+CHECKPOINTS = CACHE / "checkpoints"
+HIDDEN_STATES = CACHE / "hidden-states"
+REPORTS_IN_WORK = CACHE / "reports"
+TRACKING = CACHE / "tracking"
+SERVE_LOGS = CACHE / "serve"
+
+MODELS = Path("models")
+"""What was trained, bundled or fetched."""
+KEPT = MODELS / LEGAL_RETRIEVER
+BUNDLES = MODELS / "bundles"
+PULLED = MODELS / "pulled"
