@@ -39,7 +39,7 @@ Step = Callable[[RankingBatch], None]
 
 
 def batches_of(encoder: BiEncoder, count: int, size: int) -> list[RankingBatch]:
-    """Titles against the openings of their articles, drawn by seed."""
+    """Titles against the lead passages of their articles, drawn by seed."""
     data = DataConfig()
     articles = [article for article in load_bundled() if article.title]
     drawn = np.random.default_rng(0).choice(len(articles), count * size, replace=False)

@@ -17,7 +17,7 @@ from materializers.page import page, table
 from retrieval.evaluation.plots import value_histogram
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.folders import verify_folder, write_folder
-from retrieval.records import Query, Run
+from retrieval.records import Query, TrecRun
 from retrieval.training.hard_negatives import HardNegatives
 
 _CUTOFFS = (1, 10, 100)
@@ -80,7 +80,7 @@ class RunsMaterializer(FolderMaterializer):
         qids, cids = tuple(query.qid for query in queries), tuple(facts["cids"])
         with np.load(folder / "runs.npz", allow_pickle=False) as arrays:
             runs = tuple(
-                Run(name, qids, cids, arrays[f"rows_{number}"], arrays[f"scores_{number}"])
+                TrecRun(name, qids, cids, arrays[f"rows_{number}"], arrays[f"scores_{number}"])
                 for number, name in enumerate(facts["names"])
             )
         return JudgedRuns(queries, runs)

@@ -12,7 +12,7 @@ from pipelines.inputs import compute_of, without
 from pipelines.launch import folder_for_steps, launched
 from pipelines.preflight import folder_ready
 from pipelines.results import Outcome, exported_report, load_output
-from pipelines.with_tracking import tracked, tracking_ready, untold
+from pipelines.with_tracking import tracking_ready, unsent, with_tracking
 from registry.versions import MAIN, RETRIEVER, artifact_of, find_version, name_of
 from retrieval.config import Config
 from retrieval.errors import ConfigError
@@ -43,7 +43,7 @@ def evaluation_pipeline(config: Config, version: str) -> None:
         section = without(config.data, "source", "laws", "corpus", "questions", "test_questions")
         inputs = files_fingerprint([evaluation.corpus])
         retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
-    report, _ = tracked(score_questions, config)(
+    report, _ = with_tracking(score_questions, config)(
         retriever,
         str(evaluation.questions),
         files_fingerprint([evaluation.questions]),
@@ -83,6 +83,6 @@ def run(config: Config, cache: bool) -> Outcome:
         f"legal-retriever {version.name} on {evaluation.questions}",
         summary_table(evaluations, evaluation.bootstrap_samples, config.seed),
         f"Report {page}; {runs or 'no TREC file'} beside it",
-        *untold(),
+        *unsent(),
     ]
     return Outcome(lines)

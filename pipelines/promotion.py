@@ -9,12 +9,12 @@ from pipelines.inputs import without
 from pipelines.launch import require_foreground
 from pipelines.next_command import Following
 from pipelines.results import Outcome, finished, load_output
-from pipelines.with_alerts import announced, announcing, failures_announced
+from pipelines.with_alerts import announcing, failures_announced, with_alerts
 from registry.announcements import announce_promotion, announce_rollback
 from registry.ledger import next_number
 from registry.mlflow_mirror import resolve
-from registry.reconcile import before_it, production_name, settle
-from registry.version_report import story
+from registry.reconcile import before_it, production_name, reconcile
+from registry.version_report import version_report
 from registry.versions import RETRIEVER, find_version, in_stage, link_to_version, versions
 from retrieval.config import Config
 from retrieval.errors import ConfigError
@@ -44,12 +44,12 @@ def rollback_pipeline(config: Config, production: str, previous: str, change: in
 def run(config: Config, cache: bool) -> Outcome:
     """Show, roll back or promote, as the configuration says."""
     if config.promotion.show:
-        settle(config.tracking.experiment)
+        reconcile(config.tracking.experiment)
         return _show(config.promotion.version)
     require_foreground("promotion")
     require()
     wanted = resolve(config.promotion.version, connect())  # before an alias moved in MLflow is moved back
-    settle(config.tracking.experiment)
+    reconcile(config.tracking.experiment)
     change, production = next_number(), production_name()
     if config.promotion.rollback:
         return _roll_back(config, production, change)
@@ -57,7 +57,7 @@ def run(config: Config, cache: bool) -> Outcome:
     if candidate == production:
         return Outcome([f"legal-retriever {production} is in production already"], [_SHOW])
     with failures_announced(promotion_pipeline):
-        response = finished(announced(promotion_pipeline)(config, candidate, production, change))
+        response = finished(with_alerts(promotion_pipeline)(config, candidate, production, change))
     decision: Decision = load_output(response, "judge_promotion", "promotion_decision")
     before = f"in place of {production}" if production else "as the first"
     verdict = f"is in production {before}" if decision.passed else "was refused; production stays as it was"
@@ -76,7 +76,7 @@ def _roll_back(config: Config, production: str, change: int) -> Outcome:
             f"promotion.rollback: version {production} is the first in production; there is none before it"
         )
     with failures_announced(rollback_pipeline):
-        response = finished(announced(rollback_pipeline)(config, production, previous, change))
+        response = finished(with_alerts(rollback_pipeline)(config, production, previous, change))
     link_to_version(response.steps["roll_back"].outputs["promotion_decision"][0], find_version(production))
     decision: Decision = load_output(response, "roll_back", "promotion_decision")
     if not decision.passed:
@@ -107,4 +107,4 @@ def _show(name: str) -> Outcome:
         lines.append(f"{row}  {version.created:%Y-%m-%d %H:%M}")
     staged = name != ModelStages.STAGING.value or in_stage(ModelStages.STAGING)
     told = find_version(name) if staged else in_stage(ModelStages.PRODUCTION) or known[0]
-    return Outcome([*lines, "", *story(told)])
+    return Outcome([*lines, "", *version_report(told)])

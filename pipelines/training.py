@@ -14,8 +14,8 @@ from pipelines.launch import folder_for_steps, launched
 from pipelines.next_command import Following
 from pipelines.preflight import folder_ready, models_ready, place_ready
 from pipelines.results import Outcome, exported_reports, kept_retriever, load_output
-from pipelines.with_alerts import announced, announcing, failures_announced
-from pipelines.with_tracking import tracked, tracking_ready, untold
+from pipelines.with_alerts import announcing, failures_announced, with_alerts
+from pipelines.with_tracking import tracking_ready, unsent, with_tracking
 from registry.announcements import announce_training
 from registry.production_check import production_ready
 from registry.reconcile import production_name
@@ -29,7 +29,7 @@ from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.keep_retriever import keep_retriever
 from steps.promotion.notify_result import notify_result
 from steps.promotion.register_versions import register_versions
-from steps.training.embed_corpus import embed_corpus, embed_corpus_untouched
+from steps.training.embed_corpus import embed_corpus, embed_corpus_pretrained
 from steps.training.mine_negatives import mine_negatives
 from steps.training.train_bi_encoder import train_bi_encoder
 from steps.training.train_cross_encoder import train_cross_encoder
@@ -45,18 +45,18 @@ def training_pipeline(config: Config) -> None:
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
     untrained = without(bi, *bi.keys_read_by(ReadBy.TRAINING))
     dataset, valid = dataset_steps(config)
-    encoder, bi_training = tracked(train_bi_encoder, config)(dataset, bi, base, seed, **compute, after=valid)
+    encoder, bi_training = with_tracking(train_bi_encoder, config)(dataset, bi, base, seed, **compute, after=valid)
     shared = bi.training.frozen_layers
     vectors = embed_corpus(dataset, encoder, shared, **compute)
-    untouched = embed_corpus_untouched(dataset, untrained, base, shared, **compute, after=valid)
-    bi_report, first_stage, first_validation = tracked(evaluate_bi_encoder, config)(
-        dataset, encoder, vectors, untouched, shared, bi_training, untrained, config.search, measured, seed, **compute
+    pretrained = embed_corpus_pretrained(dataset, untrained, base, shared, **compute, after=valid)
+    bi_report, first_stage, first_validation = with_tracking(evaluate_bi_encoder, config)(
+        dataset, encoder, vectors, pretrained, shared, bi_training, untrained, config.search, measured, seed, **compute
     )
     negatives = mine_negatives(dataset, encoder, vectors, config.mining, cross.training_queries, seed, **compute)
-    reranker, cross_training = tracked(train_cross_encoder, config)(
+    reranker, cross_training = with_tracking(train_cross_encoder, config)(
         dataset, encoder, negatives, cross, base_inputs(cross.base), seed, **compute
     )
-    retriever, cross_report, test_runs, validation_runs = tracked(evaluate_cross_encoder, config)(
+    retriever, cross_report, test_runs, validation_runs = with_tracking(evaluate_cross_encoder, config)(
         dataset,
         encoder,
         reranker,
@@ -69,7 +69,7 @@ def training_pipeline(config: Config) -> None:
         seed,
         **compute,
     )
-    decision = tracked(gate_retriever, config)(test_runs, config.gates, measured, seed)
+    decision = with_tracking(gate_retriever, config)(test_runs, config.gates, measured, seed)
     made = register_versions(
         encoder,
         reranker,
@@ -110,12 +110,12 @@ def run(config: Config, cache: bool) -> Outcome:
     tracking_ready(config)
     production_ready(production_name())
     with failures_announced(training_pipeline):
-        response = launched(announced(training_pipeline), config, cache)
+        response = launched(with_alerts(training_pipeline), config, cache)
     reports = exported_reports(response, config.reports)
     made = load_output(response, "register_versions", "versions")
     kept = kept_retriever(response, made)
     summary = load_output(response, "notify_result", "summary")
-    lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}", *untold()]
+    lines = [summary, "", "Reports", *(f"  {path}" for path in reports), f"Retriever kept in {kept}", *unsent()]
     following: list[Following | str] = [
         'python -m retrieval.search "Người lao động được nghỉ phép năm bao nhiêu ngày?"',
         Following("evaluation", asks=("evaluation.questions=FILE",)),

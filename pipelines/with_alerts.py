@@ -1,4 +1,4 @@
-"""Pipelines whose beginning and end are told to the stack's alerter, where it has one; untouched where it has none."""
+"""Pipelines whose beginning and end are told to the stack's alerter, where it has one; unchanged where it has none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.launch import HandedOver
 from registry.announcements import announce_failure, announce_start, announce_unseen_failure
 
 
-def announced(pipeline: Pipeline) -> Pipeline:
+def with_alerts(pipeline: Pipeline) -> Pipeline:
     """The pipeline, saying when it starts and which step fails."""
     if Client().active_stack.alerter is None:
         return pipeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zenml.client import Client
 from zenml.steps import BaseStep
 
-from registry.reconcile import settle
+from registry.reconcile import reconcile
 from retrieval.config import Config
 from tracking.connection import FLAVOR, require
 from tracking.session import SETTINGS, close_session, open_session
@@ -14,7 +14,7 @@ from tracking.spool import kept
 _LONGEST_VALUE = 500
 
 
-def tracked(step: BaseStep, config: Config) -> BaseStep:
+def with_tracking(step: BaseStep, config: Config) -> BaseStep:
     """The step with what it measures sent to the active stack's experiment tracker; as it is where there is none.
 
     MLflow runs are opened and closed by our own hooks: ZenML's would fail the step, and the run with it, when MLflow
@@ -44,10 +44,10 @@ def tracking_ready(config: Config) -> None:
         TrackingError: If the stack has an MLflow that does not answer.
     """
     require()
-    settle(config.tracking.experiment)
+    reconcile(config.tracking.experiment)
 
 
-def untold() -> list[str]:
+def unsent() -> list[str]:
     """Lines about what waits to be sent to MLflow; none where everything was."""
     lines = kept()
     return ["", "Not in MLflow yet; the next command sends it", *(f"  {line}" for line in lines)] if lines else []

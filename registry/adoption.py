@@ -21,7 +21,7 @@ from stacks.connection import s3_of
 _logger = logging.getLogger(__name__)
 
 
-def adopt_own(unknown: Iterable[KeptRetriever], facts: Mapping[str, str]) -> None:
+def adopt_unknown_stores(unknown: Iterable[KeptRetriever], facts: Mapping[str, str]) -> None:
     """Note the store with each retriever whose version there has the same files.
 
     Args:

@@ -29,9 +29,9 @@ def note_stages(root: Path = KEPT) -> str:
 
     facts = store_facts()
     if unknown := [one for one in kept_retrievers(root) if not one.store and not one.fault]:
-        from registry.adoption import adopt_own
+        from registry.adoption import adopt_unknown_stores
 
-        adopt_own(unknown, facts)
+        adopt_unknown_stores(unknown, facts)
     inside = {stage: in_stage(ModelStages(stage)) for stage in STAGES}
     store = facts["store"]
     record_stages({stage: name_of(version) for stage, version in inside.items() if version is not None}, root, store)

@@ -20,7 +20,7 @@ def retriever_of(version: str) -> Retriever:
     return loaded
 
 
-def try_version(version: str, questions: int) -> Trial:
+def check_bundle_of(version: str, questions: int) -> Trial:
     """Load a version's bundle and ask it some of its test questions, one by one.
 
     Args:

@@ -23,7 +23,7 @@ from tracking.spool import send_kept
 logger = logging.getLogger(__name__)
 
 
-def settle(experiment: str) -> None:
+def reconcile(experiment: str) -> None:
     """Bring everything into line; an MLflow that is away is told of and left for the next command.
 
     Args:

@@ -17,7 +17,7 @@ _VERDICTS = {"gate": "Gate", "promotion": "Promotion", "rollback": "Rollback"}
 """Facts of a version that hold a verdict; its reasons are in the fact named ``NAME_reasons``."""
 
 
-def story(version: ModelVersionResponse) -> list[str]:
+def version_report(version: ModelVersionResponse) -> list[str]:
     """Everything kept about a version of legal-retriever.
 
     Args:

@@ -97,10 +97,10 @@ class SearchConfig(Section):
     )
     bm25_headings: bool = Field(
         True,
-        description="BM25 reads the law's name and the headings above an article: MRR@10 of the untouched encoder's"
+        description="BM25 reads the law's name and the headings above an article: MRR@10 of the pretrained encoder's"
         " hybrid +.004 on training questions, +.008 on training titles.",
     )
-    named_weight: Share = Field(
+    citation_weight: Share = Field(
         0.3,
         description="What a found article gains where the question names its law; named by number as well it comes"
         " first. MRR@10 of 500 training questions after 'Theo Bộ luật ...': .693 without, .727 at .3, .730 at .5; of"
@@ -108,7 +108,7 @@ class SearchConfig(Section):
     )
     candidates: Positive = Field(100, description="Articles kept by each first-stage searcher.")
     title_weights: Shares = Field((0.0, 0.2, 0.3, 0.4, 0.5), description="Title field's shares tried on validation.")
-    opening_weights: Shares = Field(
+    lead_passage_weights: Shares = Field(
         (0.0, 0.1, 0.2, 0.3), description="Shares of an article's first passage tried on validation."
     )
     bm25_weights: Shares = Field((0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), description="BM25's shares tried on validation.")

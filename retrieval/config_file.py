@@ -19,7 +19,10 @@ from retrieval.errors import ConfigError
 _MODELS = ("bi_encoder.base", "cross_encoder.base")
 """Keys of a folder, a hub id or another name."""
 _IN_A_FILE = "in a file for machines with bfloat16, as configs/quickstart-bf16.yaml does"
-RENAMED_KEYS: dict[str, str] = {}
+RENAMED_KEYS: dict[str, str] = {
+    "search.opening_weights": "search.lead_passage_weights",
+    "search.named_weight": "search.citation_weight",
+}
 """Keys and sections of earlier versions, with what they are called now."""
 REMOVED_KEYS: dict[str, str] = {
     "bi_encoder.training.fast_epochs": f"set bi_encoder.training.epochs {_IN_A_FILE}",

@@ -1,4 +1,4 @@
-"""The nouns of the domain: Article, Passage, Corpus, Query, Dataset, Qrels, Run, Hit, Decision."""
+"""The nouns of the domain: Article, Passage, Corpus, Query, Dataset, Qrels, TrecRun, Hit, Decision."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Run:
+class TrecRun:
     """Ranked articles for a list of queries, best first.
 
     Attributes:
@@ -160,7 +160,7 @@ class Run:
         pairs = zip(self.rows[position], self.scores[position], strict=True)
         return [Hit(self.cids[row], float(score)) for row, score in pairs if row >= 0]
 
-    def select(self, qids: Sequence[str]) -> Run:
+    def select(self, qids: Sequence[str]) -> TrecRun:
         """The same run for some of its queries, in the order given.
 
         Raises:
@@ -168,7 +168,7 @@ class Run:
         """
         position = {qid: index for index, qid in enumerate(self.qids)}
         keep = [position[qid] for qid in qids]
-        return Run(self.name, tuple(qids), self.cids, self.rows[keep], self.scores[keep])
+        return TrecRun(self.name, tuple(qids), self.cids, self.rows[keep], self.scores[keep])
 
     def __iter__(self) -> Iterator[tuple[str, list[Hit]]]:
         """Query id and hits, in order."""

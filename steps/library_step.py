@@ -9,7 +9,7 @@ from zenml.steps import BaseStep
 
 from materializers.registration import register_materializers
 from retrieval.fingerprints import code_fingerprint
-from steps.log_summary import told
+from steps.log_summary import log_summary
 
 CODE_VARIABLE = "LEGAL_RETRIEVAL_CODE"
 
@@ -22,7 +22,7 @@ def library_step(function: Callable[..., object]) -> BaseStep:
     Materializers are registered here, because ZenML chooses those of a step's outputs when it compiles the step.
     """
     register_materializers()
-    return step(environment={CODE_VARIABLE: code_fingerprint(function)})(told(function))
+    return step(environment={CODE_VARIABLE: code_fingerprint(function)})(log_summary(function))
 
 
 def fresh_step(function: Callable[..., object]) -> BaseStep:
@@ -31,4 +31,4 @@ def fresh_step(function: Callable[..., object]) -> BaseStep:
     What is in production changes between two runs, and a folder on this disk may have been deleted.
     """
     register_materializers()
-    return step(enable_cache=False)(told(function))
+    return step(enable_cache=False)(log_summary(function))

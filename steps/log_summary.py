@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _LONGEST_TEXT = 80
 
 
-def told(function: Callable[..., object]) -> Callable[..., object]:
+def log_summary(function: Callable[..., object]) -> Callable[..., object]:
     """The function of a step, logging a line once it is through.
 
     Args:

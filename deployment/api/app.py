@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from deployment.api.handlers import Asked
-from deployment.api.middleware import OPEN_PATHS, Doors
+from deployment.api.middleware import OPEN_PATHS, ServiceMiddleware
 from deployment.api.responses import ERRORS, Health, Ready
 from deployment.api.validation_errors import invalid
 from deployment.bundle.format import BundleFacts
@@ -51,7 +51,7 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class TellsReadiness(Protocol):
+class ReportsReadiness(Protocol):
     """An engine whose ``/ready`` depends on more than itself, or says more."""
 
     async def readiness(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_middleware(Doors, settings=settings, metrics=metrics, open_paths=OPEN_PATHS | open_paths)
+    app.add_middleware(ServiceMiddleware, settings=settings, metrics=metrics, open_paths=OPEN_PATHS | open_paths)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -221,7 +221,7 @@ def _machinery() -> APIRouter:
         standing = standing_of(request)
         engine = standing.serving()
         facts: BundleFacts = engine.facts
-        more = await engine.readiness() if isinstance(engine, TellsReadiness) else {}
+        more = await engine.readiness() if isinstance(engine, ReportsReadiness) else {}
         seconds = round(standing.cold_start_seconds, 3)
         return Ready(status="ready", cold_start_seconds=seconds, versions=asdict(facts), **more)
 

@@ -97,7 +97,7 @@ class Keys:
         return f"key {same.index(True)}"
 
 
-class Doors:
+class ServiceMiddleware:
     """ASGI middleware around a service."""
 
     def __init__(

@@ -89,7 +89,7 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
     except OSError as error:
         raise ArtifactError(
             f"{target}: the bundle was not written ({error.strerror or error}); free some space or choose another"
-            " place, then run again; what was there before is untouched"
+            " place, then run again; what was there before is unchanged"
         ) from error
     with stage(f"checking {target}", target) as advance:
         return open_bundle(target, advance)

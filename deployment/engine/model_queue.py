@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from deployment.engine.batching import Batched, Batcher
-from deployment.engine.cpu_tuning import GiveBack, ThreadChoice
+from deployment.engine.cpu_tuning import MemoryTrimmer, ThreadChoice
 from deployment.errors import ModelFault
 from monitoring.metrics import EndpointMetrics
 from retrieval.models.backbone.batching import CPU_PASS_TOKENS, SMALLEST_SHARE_TOKENS
@@ -64,7 +64,7 @@ class ModelQueue:
     def __init__(self, forward: Forward, runtime: Runtime, metrics: EndpointMetrics, queue_tokens: int) -> None:
         on_cpu = runtime.device.type == "cpu"
         self._forward, self._runtime, self._metrics = forward, runtime, metrics
-        self._threads, self._heap = ThreadChoice(runtime.threads), GiveBack()
+        self._threads, self._heap = ThreadChoice(runtime.threads), MemoryTrimmer()
         # one thread and no team of its own, which would go on spinning in the way of the model's
         self._texts = ThreadPoolExecutor(1, "texts", torch.set_num_threads, (1,))
         self._most_tokens = max(1, queue_tokens // _PARTS)

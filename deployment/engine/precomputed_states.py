@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def law_states(
+def precomputed_states(
     bundle: Bundle, cross_encoder: CrossEncoder, runtime: Runtime, folder: Path, make: bool = False
 ) -> TokenStates | None:
     """Token vectors of a bundle's passages and titles, mapped and not read into memory.
@@ -75,7 +75,7 @@ def law_states(
     return states
 
 
-class BundledLaw:
+class BundledStates:
     """Looks for what was read beforehand of the law of a bundle, and knows how that went.
 
     Attributes:
@@ -85,7 +85,7 @@ class BundledLaw:
     def __init__(
         self, bundle: Bundle, cross_encoder: CrossEncoder, runtime: Runtime, settings: ServingSettings
     ) -> None:
-        """Set up; nothing is looked for yet. Arguments as of `law_states`."""
+        """Set up; nothing is looked for yet. Arguments as of `precomputed_states`."""
         self._bundle, self._model, self._runtime = bundle, cross_encoder, runtime
         self._folder, self._seen = settings.states, frozenset[tuple[Path, int]]()
         self._make = command_of(bundle, settings)
@@ -102,7 +102,7 @@ class BundledLaw:
         states = None
         if there - self._seen:
             try:
-                states = law_states(self._bundle, self._model, self._runtime, self._folder)
+                states = precomputed_states(self._bundle, self._model, self._runtime, self._folder)
             except (RetrievalError, OSError):
                 self.passage_states = self._as("missing")
                 raise
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bundle = _opened(local_folder(settings.bundle, settings.cache))
         runtime = choose_runtime(**settings.model_dump(include={"precision", "threads"}, exclude_defaults=True))
         _logger.info("reading %d passages of law and their titles; takes minutes on a few cores", bundle.passages)
-        states = law_states(bundle, bundle.cross_encoder(), runtime, settings.states, make=True)
+        states = precomputed_states(bundle, bundle.cross_encoder(), runtime, settings.states, make=True)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; nothing was written, and the next call begins anew\n")
         return 1

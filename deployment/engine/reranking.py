@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deployment.bundle.format import BundleFacts
 from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
-from deployment.engine.precomputed_states import BundledLaw
+from deployment.engine.precomputed_states import BundledStates
 from deployment.engine.states_report import PassageStatesOut
 from monitoring.metrics import EndpointMetrics
 from retrieval.data.cleaning import CleanLine, clean_line, clean_text
@@ -24,7 +24,7 @@ from retrieval.errors import RetrievalError
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
 from retrieval.models.pair import Document, Pair
-from retrieval.models.state_cache import KnownTexts
+from retrieval.models.state_cache import StateCache
 from retrieval.runtime import Runtime
 from retrieval.search.rerank import sigmoid
 
@@ -87,7 +87,7 @@ class RerankingEngine:
         self._looking: threading.Thread | None = None
         self._closing = threading.Event()
         if cross_encoder.late is not None and known_text_megabytes:
-            cross_encoder.late.memory = KnownTexts(known_text_megabytes << 20)
+            cross_encoder.late.memory = StateCache(known_text_megabytes << 20)
         self.facts, self._model, self.metrics, self.loaded_at = facts, cross_encoder, metrics, int(time.time())
         self._queue = ModelQueue(cross_encoder.score_rows, runtime, metrics, queue_tokens)
 
@@ -99,7 +99,7 @@ class RerankingEngine:
     @property
     def passage_states(self) -> PassageStatesOut | None:
         """What is known of the law beforehand; None where nothing can be."""
-        return self._find_law.passage_states if isinstance(self._find_law, BundledLaw) else None
+        return self._find_law.passage_states if isinstance(self._find_law, BundledStates) else None
 
     async def readiness(self) -> dict[str, Any]:
         """What ``/ready`` says besides."""

@@ -14,8 +14,8 @@ from deployment.api.responses import ERRORS, ErrorOut
 from deployment.api.strict_json import JsonAnswer, StrictRoute
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle, open_bundle
-from deployment.gateway.article_view import Library
-from deployment.gateway.circuit_breaker import PatientReranker
+from deployment.gateway.article_view import ArticleView
+from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.page import page_router
 from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, LawsOut, SearchIn, SearchOut
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
@@ -47,7 +47,7 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
         from deployment.gateway.in_process import own_stages  # with torch, which a gateway of services does without
 
         return _joined(*own_stages(bundle, settings, metrics), bundle, settings, metrics)
-    library = Library(bundle.corpus())
+    library = ArticleView(bundle.corpus())
     first = RemoteFirstStage(
         settings.bi_encoder_url, settings.service_key, library.corpus, bundle.facts.index, settings.deadline_seconds
     )
@@ -58,12 +58,12 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
 def _joined(
     first: FirstStage,
     reranker: Reranker | None,
-    library: Library,
+    library: ArticleView,
     bundle: Bundle,
     settings: ServingSettings,
     metrics: EndpointMetrics,
 ) -> SearchEngine:
-    patient = None if reranker is None else PatientReranker(reranker, settings.rerank_budget_seconds)
+    patient = None if reranker is None else CircuitBreakerReranker(reranker, settings.rerank_budget_seconds)
     own = bundle.settings()
     joined = replace(own, rerank_depth=settings.rerank_depth or own.rerank_depth)
     return SearchEngine(first, patient, library, joined, bundle.facts, metrics)

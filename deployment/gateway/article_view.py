@@ -14,7 +14,7 @@ from retrieval.records import Article, Corpus
 SNIPPET_CHARACTERS = 320
 
 
-class Library:
+class ArticleView:
     """Articles to be read.
 
     Attributes:

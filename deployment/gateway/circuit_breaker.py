@@ -13,7 +13,7 @@ from retrieval.data.cleaning import CleanLine
 _logger = logging.getLogger(__name__)
 
 
-class PatientReranker:
+class CircuitBreakerReranker:
     """A reranker with a budget: too slow is a fault, and after faults in a row it rests.
 
     A reranker that hangs would otherwise delay every question by the whole budget. After its rest one question tries
@@ -50,7 +50,7 @@ class PatientReranker:
         if self._faults >= self._faults_before_rest:
             now = self._clock()
             if now < self._asked_again_at:
-                raise RerankFault("resting", f"the reranker rests for {self._asked_again_at - now:.1f} s more")
+                raise RerankFault("circuit_open", f"the circuit is open for {self._asked_again_at - now:.1f} s more")
             self._asked_again_at = now + self._rest_seconds  # this question tries; others go on without
         try:
             asked = self._reranker.score(question, documents, self._budget_seconds)
@@ -85,6 +85,6 @@ class PatientReranker:
         self._faults += 1
         _logger.warning("first stage's order, for the reranker failed: %s", fault)
         if self._faults == self._faults_before_rest:
-            _logger.warning("the reranker rests for %g s after %d faults in a row", self._rest_seconds, self._faults)
+            _logger.warning("the circuit is open for %g s after %d faults in a row", self._rest_seconds, self._faults)
         if self._faults >= self._faults_before_rest:
             self._asked_again_at = self._clock() + self._rest_seconds

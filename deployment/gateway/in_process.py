@@ -9,7 +9,7 @@ from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import bundled_reranker
 from deployment.engine.reranking import RerankingEngine
 from deployment.errors import DeadlinePassed, Overloaded, Refusal
-from deployment.gateway.article_view import Library
+from deployment.gateway.article_view import ArticleView
 from deployment.gateway.payloads import Fallback
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.settings import ServingSettings
@@ -84,7 +84,7 @@ class OwnReranker:
 
 def own_stages(
     bundle: Bundle, settings: ServingSettings, metrics: EndpointMetrics
-) -> tuple[OwnFirstStage, OwnReranker | None, Library]:
+) -> tuple[OwnFirstStage, OwnReranker | None, ArticleView]:
     """Load a bundle's models, and its law once for all of them.
 
     Args:
@@ -98,4 +98,4 @@ def own_stages(
     model, reranker = retriever.cross_encoder, None
     if model is not None:
         reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics))
-    return OwnFirstStage(engine, settings.deadline_seconds), reranker, Library(retriever.corpus)
+    return OwnFirstStage(engine, settings.deadline_seconds), reranker, ArticleView(retriever.corpus)

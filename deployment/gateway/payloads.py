@@ -12,7 +12,7 @@ from deployment.api.responses import FirstStageOut
 
 MAX_QUESTION_CHARACTERS = 2_000
 Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS), READABLE]
-Fallback = Literal["slow", "down", "bad_answer", "overloaded", "resting", "no_reranker"]
+Fallback = Literal["slow", "down", "bad_answer", "overloaded", "circuit_open", "no_reranker"]
 """Why articles are in the first stage's order although reranking was asked for."""
 
 Mark = tuple[int, int]

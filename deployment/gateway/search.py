@@ -9,8 +9,8 @@ from typing import Any
 
 from deployment.bundle.format import BundleFacts
 from deployment.errors import InvalidInput, NotReady
-from deployment.gateway.article_view import Library, head
-from deployment.gateway.circuit_breaker import PatientReranker
+from deployment.gateway.article_view import ArticleView, head
+from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
 from monitoring.metrics import EndpointMetrics
@@ -45,8 +45,8 @@ class SearchEngine:
     def __init__(
         self,
         first_stage: FirstStage,
-        reranker: PatientReranker | None,
-        library: Library,
+        reranker: CircuitBreakerReranker | None,
+        library: ArticleView,
         settings: RetrieverSettings,
         facts: BundleFacts,
         metrics: EndpointMetrics,

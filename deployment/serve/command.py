@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from deployment.bundle.fetch import local_folder
 from deployment.bundle.format import Bundle
-from deployment.bundle.local import NEWEST, bundle_of, trained_folder, untouched_bundle
+from deployment.bundle.local import NEWEST, bundle_of, trained_folder, zero_shot_bundle
 from deployment.ports import BI_ENCODER_PORT, CROSS_ENCODER_PORT, GATEWAY_PORT
-from deployment.serve.state_preparation import reading_law
+from deployment.serve.state_preparation import preparing_states
 from retrieval.errors import ArtifactError, ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.model_store import kept_retrievers
@@ -145,19 +145,19 @@ def serving(
         yield started
 
 
-def choose_bundle(model: str, untouched: bool, named: Path | None = None) -> Bundle:
+def choose_bundle(model: str, pretrained: bool, named: Path | None = None) -> Bundle:
     """What to serve.
 
     Args:
         model: As in `trained_folder`.
-        untouched: The encoder as it comes, instead.
-        named: A bundle or retriever folder, unless ``model`` or ``untouched`` is chosen.
+        pretrained: The encoder as it comes, instead.
+        named: A bundle or retriever folder, unless ``model`` or ``pretrained`` is chosen.
 
     Raises:
-        ArtifactError: If there is no trained retriever and the untouched encoder is not wanted.
+        ArtifactError: If there is no trained retriever and the pretrained encoder is not wanted.
     """
-    if untouched:
-        return untouched_bundle()
+    if pretrained:
+        return zero_shot_bundle()
     if named is not None and model == NEWEST:
         return bundle_of(named)
     try:
@@ -166,8 +166,8 @@ def choose_bundle(model: str, untouched: bool, named: Path | None = None) -> Bun
         if model != NEWEST or kept_retrievers():
             raise
         if not _agreed(f"{error}\n{_OFFER}. Do that? [y/N] "):
-            raise ArtifactError(f"{error}; or serve the untouched encoder: make serve ARGS=--untouched") from error
-        return untouched_bundle()
+            raise ArtifactError(f"{error}; or serve the pretrained encoder: make serve ARGS=--zero-shot") from error
+        return zero_shot_bundle()
 
 
 def _agreed(question: str) -> bool:
@@ -203,12 +203,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(given: argparse.Namespace, user: ServeSettings) -> None:
     """Choose, start, say where, and wait."""
     settings, in_process, parent = user.settings, given.in_process, os.getppid()
-    chosen = given.untouched or given.model != NEWEST
+    chosen = given.zero_shot or given.model != NEWEST
     for line in user.not_used(in_process, chosen):
         _logger.warning("%s", line)
     ports = Ports(user.port(given.port), given.bi_encoder_port, given.cross_encoder_port).claimed(in_process)
     named = None if chosen or not settings.bundle else local_folder(settings.bundle, settings.cache)
-    bundle = choose_bundle(given.model, given.untouched, named)
+    bundle = choose_bundle(given.model, given.zero_shot, named)
     _logger.info("starting %s", "one process" if in_process else "gateway and services")
     folder = bundle.folder.absolute()
     with serving(folder, ports, in_process, bundle.has_cross_encoder, chosen=user) as started:
@@ -216,7 +216,7 @@ def _serve(given: argparse.Namespace, user: ServeSettings) -> None:
         sys.stdout.flush()
         dispensable = [one for one in (started.cross_encoder,) if one is not None]
         needed = [one for one in started.all if one not in dispensable]
-        with reading_law(started.gateway, given.law_states, SERVE_LOGS / "law-states.log") as read:
+        with preparing_states(started.gateway, given.precomputed_states, SERVE_LOGS / "law-states.log") as read:
             serve_until_interrupted(needed, dispensable, [read, stop_without(parent)] if given.tied else [read])
 
 
@@ -242,13 +242,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="production, staging, latest, a kept version or a folder (default: the first of these that there is)",
     )
-    parser.add_argument("--untouched", action="store_true", help="serve the bundled encoder as it comes")
+    parser.add_argument("--zero-shot", action="store_true", help="serve the bundled encoder as it comes")
     parser.add_argument("--in-process", action="store_true", help="one process, without the two services")
     parser.add_argument("--port", type=int, help=f"of the gateway (default RETRIEVER_PORT, else {GATEWAY_PORT})")
     for name, port in ((BI_ENCODER, BI_ENCODER_PORT), (CROSS_ENCODER, CROSS_ENCODER_PORT)):
         parser.add_argument(f"--{name}-port", type=int, default=port, help=f"of the {name} service (default {port})")
     parser.add_argument(
-        "--law-states",
+        "--precompute-states",
         action=argparse.BooleanOptionalAction,
         help="read the law for the reranker beside serving, where that was not done (default: where a person watches)",
     )

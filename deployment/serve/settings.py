@@ -56,7 +56,7 @@ class ServeSettings:
             in_process: One process for all.
             bundle_chosen: Whether options name what is served.
         """
-        chosen = "--model and --untouched go before it"
+        chosen = "--model and --zero-shot go before it"
         reasons = {
             "host": ("" if self.settings.host in {"127.0.0.1", "localhost"} else _ALONE),
             "bi_encoder_url": _STARTED_HERE,

@@ -25,7 +25,7 @@ _NICENESS = "10"  # questions go first
 _logger = logging.getLogger(__name__)
 
 
-class LawReading:
+class StatePreparation:
     """Called from time to time; asks the gateway what is known until that is clear, then reads what is missing."""
 
     def __init__(self, gateway: LocalServer, wanted: bool | None, log: Path) -> None:
@@ -87,7 +87,7 @@ class LawReading:
         if not self._wanted:
             _logger.warning("this reads it once, in some minutes, and is found without a restart:\n  %s", make)
             return
-        _logger.info("reading it now, once for this and later starts; --no-law-states leaves it out")
+        _logger.info("reading it now, once for this and later starts; --no-precompute-states leaves it out")
         command = [sys.executable, *shlex.split(make)[1:]]
         if nice := shutil.which("nice"):
             command = [nice, "-n", _NICENESS, *command]
@@ -113,9 +113,9 @@ class LawReading:
 
 
 @contextmanager
-def reading_law(gateway: LocalServer, wanted: bool | None, log: Path) -> Iterator[LawReading]:
-    """A `LawReading` that ends with the block; arguments as it takes them."""
-    reading = LawReading(gateway, wanted, log)
+def preparing_states(gateway: LocalServer, wanted: bool | None, log: Path) -> Iterator[StatePreparation]:
+    """A `StatePreparation` that ends with the block; arguments as it takes them."""
+    reading = StatePreparation(gateway, wanted, log)
     try:
         yield reading
     finally:

@@ -58,7 +58,7 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
     except OSError as error:
         raise ArtifactError(
             f"{folder}: the dataset was not saved ({error.strerror or error}); free some space or choose another"
-            " folder, then run again; what was there before is untouched"
+            " folder, then run again; what was there before is unchanged"
         ) from error
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Judged, first_relevant_rank
-from retrieval.records import Article, Corpus, Query, Run
+from retrieval.records import Article, Corpus, Query, TrecRun
 
 _HEADING_CHARACTERS = 110
 PREDICTION_COLUMNS = ("qid", "question", "source", "rank", "cid", "title", "score", "relevant")
@@ -74,7 +74,7 @@ def _found(corpus: Corpus, cid: str, rank: int, score: float) -> Found:
     return Found(cid, heading_of(article), article.law, rank, score)
 
 
-def queries_of(run: Run, queries: Sequence[Query]) -> list[Query]:
+def queries_of(run: TrecRun, queries: Sequence[Query]) -> list[Query]:
     """The run's queries in its order.
 
     Raises:
@@ -90,7 +90,7 @@ def queries_of(run: Run, queries: Sequence[Query]) -> list[Query]:
     return [by_qid[qid] for qid in run.qids]
 
 
-def _worst_first(run: Run, judged: Judged) -> NDArray[np.int64]:
+def _worst_first(run: TrecRun, judged: Judged) -> NDArray[np.int64]:
     """Positions of the queries whose first hit is wrong: missed before low, then the most confident mistake first."""
     ranks = first_relevant_rank(judged)
     hit = run.rows >= 0
@@ -107,7 +107,7 @@ def _worst_first(run: Run, judged: Judged) -> NDArray[np.int64]:
 
 
 def failed_cases(
-    run: Run, judged: Judged, queries: Sequence[Query], corpus: Corpus, limit: int, *, instead: int = 3
+    run: TrecRun, judged: Judged, queries: Sequence[Query], corpus: Corpus, limit: int, *, instead: int = 3
 ) -> tuple[Case, ...]:
     """The worst queries of a run.
 
@@ -131,7 +131,7 @@ def failed_cases(
 
 
 def prediction_rows(
-    run: Run, queries: Sequence[Query], corpus: Corpus, depth: int = 10
+    run: TrecRun, queries: Sequence[Query], corpus: Corpus, depth: int = 10
 ) -> Iterator[tuple[str | int, ...]]:
     """Rows of predictions.csv (PREDICTION_COLUMNS): the first hits of every query, in the run's order."""
     for query, (_, hits) in zip(queries, run, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import EvaluationError
-from retrieval.records import Qrels, Run
+from retrieval.records import Qrels, TrecRun
 
 Values = NDArray[np.float64]
 
@@ -78,8 +78,8 @@ def evaluation_of(name: str, qids: Sequence[str], per_query: Mapping[str, Values
     return Evaluation(name, tuple(qids), dict(per_query), mean)
 
 
-def check_run(run: Run) -> None:
-    """Refuse a run whose arrays do not say what a Run promises.
+def check_run(run: TrecRun) -> None:
+    """Refuse a run whose arrays do not say what a TrecRun promises.
 
     Raises:
         EvaluationError: If shapes differ, a query id or an article repeats, a row points nowhere, a hit follows
@@ -108,7 +108,7 @@ def check_run(run: Run) -> None:
             raise EvaluationError(f"run {run.name}: query {run.qids[query]}: {fault}; mend the search that made it")
 
 
-def judge(run: Run, qrels: Qrels) -> Judged:
+def judge(run: TrecRun, qrels: Qrels) -> Judged:
     """Mark each hit of a run as relevant or not.
 
     Relevant articles that the run's corpus does not hold still count as relevant, so they lower recall.
@@ -203,7 +203,7 @@ METRICS: Mapping[str, Callable[[Judged, int], Values]] = {
 }
 
 
-def evaluate(run: Run, qrels: Qrels, cutoffs: Sequence[int]) -> Evaluation:
+def evaluate(run: TrecRun, qrels: Qrels, cutoffs: Sequence[int]) -> Evaluation:
     """Every metric at every cutoff, for each query and on average.
 
     A query with no hits counts 0. Only the run's own queries are judged.

@@ -29,7 +29,7 @@ from retrieval.evaluation.reranking import RerankingEvaluation, split_scores
 from retrieval.evaluation.significance import PairedDifference
 from retrieval.evaluation.summary import SummaryRow, differences_to, measured_cutoffs, summarise, summary_table
 from retrieval.folders import write_file
-from retrieval.records import Corpus, Decision, Query, Run, qrels_of
+from retrieval.records import Corpus, Decision, Query, TrecRun, qrels_of
 
 __all__ = ["Extra", "Report", "summary_table", "write_report"]
 
@@ -81,7 +81,7 @@ class Report:
 def write_report(
     folder: Path,
     title: str,
-    runs: Sequence[Run],
+    runs: Sequence[TrecRun],
     queries: Sequence[Query],
     corpus: Corpus,
     config: EvaluationConfig,
@@ -137,7 +137,7 @@ def write_report(
     return Report(folder, title, evaluations, metrics, html)
 
 
-def _check_runs(runs: Sequence[Run], baseline: str) -> None:
+def _check_runs(runs: Sequence[TrecRun], baseline: str) -> None:
     names = [run.name for run in runs]
     if not runs or len(set(names)) != len(names):
         raise EvaluationError(f"report: runs {names}; give at least one, each with its own name")
@@ -164,7 +164,7 @@ def _recall_curve(judged: Judged) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(found.mean(axis=0), np.float64)
 
 
-def _pictures(main: Run, judged: Mapping[str, Judged], extra: Extra) -> dict[str, str]:
+def _pictures(main: TrecRun, judged: Mapping[str, Judged], extra: Extra) -> dict[str, str]:
     pictures = {
         "recall": plots.recall_curves({run_label(name): _recall_curve(one) for name, one in judged.items()}),
         "scores": plots.score_histogram(*split_scores(main, judged[main.name])),

@@ -18,7 +18,7 @@ from retrieval.evaluation.metrics import (
     mrr_at,
     ndcg_at,
 )
-from retrieval.records import Qrels, Run
+from retrieval.records import Qrels, TrecRun
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def roc_auc(relevant: NDArray[np.floating], others: NDArray[np.floating]) -> flo
     return rank_sum / (len(relevant) * len(others))
 
 
-def split_scores(run: Run, judged: Judged) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def split_scores(run: TrecRun, judged: Judged) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Scores of the relevant hits and of the rest, over all queries."""
     hit = run.rows >= 0
     relevance = judged.relevance[:, : run.rows.shape[1]]
@@ -80,7 +80,7 @@ def rank_displacement(first: Judged, reranked: Judged) -> Values:
     return np.where(before == 0, np.nan, (before - after).astype(np.float64))
 
 
-def evaluate_reranking(first: Run, reranked: Run, qrels: Qrels, k: int = 10) -> RerankingEvaluation:
+def evaluate_reranking(first: TrecRun, reranked: TrecRun, qrels: Qrels, k: int = 10) -> RerankingEvaluation:
     """Judge a reranked run against the first stage that chose its candidates.
 
     Improvements are absolute differences, reranked minus first stage. ROC AUC is over all (query, candidate) pairs of

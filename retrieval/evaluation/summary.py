@@ -15,7 +15,7 @@ HEADLINE_CUTOFFS = (1, 10, 100)
 LABELS: Mapping[str, str] = {
     "bm25": "BM25",
     "dense": "Bi-encoder",
-    "untouched": "Bi-encoder gốc",
+    "zero-shot": "Bi-encoder gốc",
     "mix": "BM25 + bi-encoder gốc",
     "trained": "Bi-encoder đã huấn luyện",
     "hybrid": "Kết hợp BM25 + bi-encoder",

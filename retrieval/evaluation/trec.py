@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import check_run
 from retrieval.folders import write_file
-from retrieval.records import Run
+from retrieval.records import TrecRun
 
 _SMALLEST = np.float32(1e-6)
 
@@ -63,7 +63,7 @@ def _words(words: Sequence[str], what: str) -> list[str]:
     return [escaped(word) for word in words]
 
 
-def write_trec(run: Run, path: Path, depth: int = 100) -> None:
+def write_trec(run: TrecRun, path: Path, depth: int = 100) -> None:
     """Write a run, whole or not at all.
 
     Args:

@@ -15,7 +15,7 @@ from retrieval.experiments.tuning import tune_first_stage, tune_reranking
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
-from retrieval.records import Dataset, Query, Run, qrels_of
+from retrieval.records import Dataset, Query, TrecRun, qrels_of
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.retriever import Retriever
@@ -35,7 +35,7 @@ class JudgedRuns:
     """
 
     queries: tuple[Query, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[TrecRun, ...]
 
     def evaluations(self, cutoffs: Sequence[int]) -> dict[str, Evaluation]:
         """Every run's metrics by its name."""
@@ -110,7 +110,7 @@ def assess(
     if not test:
         raise EvaluationError("no test queries; give test questions or lower data.train_share + data.validation_share")
     tuned: dict[str, Retriever] = {}
-    found: dict[str, list[Mapping[str, Run]]] = {"validation": [], "test": []}
+    found: dict[str, list[Mapping[str, TrecRun]]] = {"validation": [], "test": []}
     for group, label in GROUPS.items():
         if group not in test and group not in validation:
             continue
@@ -129,7 +129,7 @@ def settings_of(group: str, config: SearchConfig) -> RetrieverSettings:
     return RetrieverSettings.of(config, titles=group == "questions")
 
 
-def _judged(queries: Mapping[str, Sequence[Query]], found: Sequence[Mapping[str, Run]]) -> JudgedRuns:
+def _judged(queries: Mapping[str, Sequence[Query]], found: Sequence[Mapping[str, TrecRun]]) -> JudgedRuns:
     """Runs of all groups, one after another in the order of `GROUPS`."""
     together = tuple(query for group in GROUPS for query in queries.get(group, []))
     return JudgedRuns(together, tuple(joined([runs[stage] for runs in found]) for stage in (found[0] if found else ())))
@@ -138,32 +138,32 @@ def _judged(queries: Mapping[str, Sequence[Query]], found: Sequence[Mapping[str,
 def assess_first_stage(
     dataset: Dataset,
     trained: tuple[BiEncoder, CorpusVectors],
-    untouched: tuple[BiEncoder, CorpusVectors],
+    pretrained: tuple[BiEncoder, CorpusVectors],
     config: SearchConfig,
     title_queries: int,
     seed: int,
     runtime: Runtime,
     states: TokenStates | None = None,
 ) -> FirstStageAssessment:
-    """Runs of BM25, the untouched encoder, their best mix, the trained encoder and its hybrid.
+    """Runs of BM25, the pretrained encoder, their best mix, the trained encoder and its hybrid.
 
-    The baselines are what anyone would set up: best passage and title. An article's opening as a field of its own, the
-    headings above it and the names of laws in a question belong to the retriever.
+    The baselines are what anyone would set up: best passage and title. An article's lead passage as a field of
+    its own, the headings above it and the names of laws in a question belong to the retriever.
 
     Args:
         dataset: Split, cut and segmented.
         trained: Encoder and the vectors it made.
-        untouched: The encoder it started from and the vectors that one made.
+        pretrained: The encoder it started from and the vectors that one made.
         config: Weights to try on validation.
         title_queries: Queries made from titles used in each split, drawn by seed; 0 takes all.
         seed: Of that draw.
         runtime: Where to compute.
         states: Validation and test queries after the lowest layers, which both encoders share, where that is known.
     """
-    plain = config.model_copy(update={"opening_weights": (0.0,), "bm25_headings": False, "named_weight": 0.0})
+    plain = config.model_copy(update={"lead_passage_weights": (0.0,), "bm25_headings": False, "citation_weight": 0.0})
     after, before = (
         assess(dataset, encoder, None, vectors, weights, title_queries, seed, runtime, states)
-        for (encoder, vectors), weights in ((trained, config), (untouched, plain))
+        for (encoder, vectors), weights in ((trained, config), (pretrained, plain))
     )
     return FirstStageAssessment(_compared(before.test, after.test), _compared(before.validation, after.validation))
 
@@ -174,7 +174,7 @@ def _compared(before: JudgedRuns, after: JudgedRuns) -> JudgedRuns:
         return after
     bm25, plain, mix = before.runs
     _, dense, hybrid = after.runs
-    runs = (bm25, replace(plain, name="untouched"), replace(mix, name="mix"), replace(dense, name="trained"), hybrid)
+    runs = (bm25, replace(plain, name="zero-shot"), replace(mix, name="mix"), replace(dense, name="trained"), hybrid)
     return JudgedRuns(after.queries, runs)
 
 
@@ -188,7 +188,7 @@ def with_reranked(first_stage: JudgedRuns, found: JudgedRuns) -> JudgedRuns:
 
 def tune(
     retriever: Retriever, queries: Sequence[Query], config: SearchConfig, label: str, states: TokenStates | None = None
-) -> tuple[Retriever, dict[str, Run]]:
+) -> tuple[Retriever, dict[str, TrecRun]]:
     """The retriever with its weights chosen on these queries, and its runs of them; as it was where there are none."""
     if not queries:
         return retriever, {}
@@ -217,13 +217,13 @@ def held_out(dataset: Dataset, split: str, title_queries: int, seed: int) -> lis
     return queries
 
 
-def joined(runs: Sequence[Run]) -> Run:
+def joined(runs: Sequence[TrecRun]) -> TrecRun:
     """One run of all their queries, in order; they search the same articles and may differ in depth."""
     depth = max(run.rows.shape[1] for run in runs)
     rows = [np.pad(run.rows, ((0, 0), (0, depth - run.rows.shape[1])), constant_values=-1) for run in runs]
     scores = [np.pad(run.scores, ((0, 0), (0, depth - run.scores.shape[1])), constant_values=-np.inf) for run in runs]
     qids = tuple(qid for run in runs for qid in run.qids)
-    return Run(runs[0].name, qids, runs[0].cids, np.concatenate(rows), np.concatenate(scores))
+    return TrecRun(runs[0].name, qids, runs[0].cids, np.concatenate(rows), np.concatenate(scores))
 
 
 def grouped(queries: Sequence[Query]) -> dict[str, list[Query]]:

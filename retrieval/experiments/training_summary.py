@@ -21,7 +21,7 @@ def summary_text(
 ) -> str:
     """What a person reads at the end of a training.
 
-    A table for each kind of query with the last stage's lead over the best mix of BM25 and the untouched encoder, the
+    A table for each kind of query with the last stage's lead over the best mix of BM25 and the pretrained encoder, the
     verdict and the versions.
 
     Args:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from retrieval.config import SearchConfig
 from retrieval.evaluation.metrics import evaluate
-from retrieval.records import Query, Run, qrels_of
-from retrieval.search.citations import favour
+from retrieval.records import Query, TrecRun, qrels_of
+from retrieval.search.citations import boost_cited
 from retrieval.search.fusion import fuse
 from retrieval.search.rerank import blend
 from retrieval.search.results import FirstStage
@@ -23,14 +23,14 @@ _WORTH = 0.002
 """MRR@10 that a setting must add on validation to be preferred to a simpler one; less is noise."""
 
 
-def _quality(run: Run, queries: Sequence[Query]) -> float:
+def _quality(run: TrecRun, queries: Sequence[Query]) -> float:
     return evaluate(run, qrels_of(queries), (10,)).mean[_MEASURE]
 
 
 def tune_first_stage(
     retriever: Retriever, queries: Sequence[Query], vectors: NDArray[np.float32], config: SearchConfig
 ) -> Retriever:
-    """The same retriever with the title, opening and BM25 weights of the best validation MRR@10.
+    """The same retriever with the title, lead passage and BM25 weights of the best validation MRR@10.
 
     Weights are tried in order and an earlier one stays unless a later one is clearly better.
 
@@ -45,13 +45,13 @@ def tune_first_stage(
     named = retriever.named(queries)
     has_titles = settings.titles and len(retriever.index.titles) > 0
     best, best_quality = settings, -1.0
-    for title, opening in product(config.title_weights if has_titles else (0.0,), config.opening_weights):
-        dense = retriever.index.search(qids, vectors, settings.candidates, title, opening)
+    for title, lead in product(config.title_weights if has_titles else (0.0,), config.lead_passage_weights):
+        dense = retriever.index.search(qids, vectors, settings.candidates, title, lead)
         for bm25_weight in config.bm25_weights:
             mix = fuse(dense, bm25, bm25_weight, settings.candidates)
-            quality = _quality(favour(mix, named, settings.named_weight), queries)
+            quality = _quality(boost_cited(mix, named, settings.citation_weight), queries)
             if quality > best_quality + _WORTH:
-                best = replace(settings, title_weight=title, opening_weight=opening, bm25_weight=bm25_weight)
+                best = replace(settings, title_weight=title, lead_passage_weight=lead, bm25_weight=bm25_weight)
                 best_quality = quality
     return retriever.with_settings(best)
 

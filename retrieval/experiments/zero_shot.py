@@ -17,7 +17,7 @@ from retrieval.search.retriever import Retriever
 from retrieval.search.settings import RetrieverSettings
 
 
-def untouched_config(questions: Path = Path("questions.csv"), laws: tuple[str, ...] = ()) -> Config:
+def zero_shot_config(questions: Path = Path("questions.csv"), laws: tuple[str, ...] = ()) -> Config:
     """The bundled codes and the bundled encoder.
 
     Args:
@@ -32,14 +32,14 @@ def untouched_config(questions: Path = Path("questions.csv"), laws: tuple[str, .
         path_queries=False,
         template_queries=0,
     )
-    return Config(name="untouched", data=data)
+    return Config(name="zero-shot", data=data)
 
 
-def untouched_retriever(config: Config, runtime: Runtime) -> Retriever:
+def zero_shot_retriever(config: Config, runtime: Runtime) -> Retriever:
     """Read all the law once with an encoder as it comes; there is no cross-encoder.
 
     Args:
-        config: Of `untouched_config`, or any other.
+        config: Of `zero_shot_config`, or any other.
         runtime: Where to compute.
 
     Raises:

@@ -22,7 +22,7 @@ from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.pair import Pair, joined_text
-from retrieval.models.split_cross_encoder import ApartRow, InteractionHead, LateJoin
+from retrieval.models.split_cross_encoder import InteractionHead, SplitCrossEncoder, SplitPair
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.runtime import Runtime
@@ -84,7 +84,9 @@ class CrossEncoder(nn.Module):
         self.head = head
         self.tokenizer = tokenizer
         self.settings = settings
-        self.late = LateJoin(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
+        self.late = (
+            SplitCrossEncoder(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
+        )
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows of token ids, with gradients.
@@ -111,11 +113,11 @@ class CrossEncoder(nn.Module):
             logits: Tensor = self.head(pool_rows(hidden, lengths, self.settings.pooling))
         return logits
 
-    def tokenize(self, pairs: Sequence[Pair]) -> list[list[int]] | list[ApartRow]:
+    def tokenize(self, pairs: Sequence[Pair]) -> list[list[int]] | list[SplitPair]:
         """Rows of (query, document) pairs, special tokens included; a row's length is its tokens."""
         return self.tokenize_counted(pairs)[0]
 
-    def tokenize_counted(self, pairs: Sequence[Pair]) -> tuple[list[list[int]] | list[ApartRow], list[int]]:
+    def tokenize_counted(self, pairs: Sequence[Pair]) -> tuple[list[list[int]] | list[SplitPair], list[int]]:
         """The same, and how many tokens each pair has before anything is cut off."""
         if self.late:
             apart = self.late.rows(pairs)

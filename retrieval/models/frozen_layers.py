@@ -1,6 +1,6 @@
 """An encoder cut in two: frozen lower layers, run once over every text, and the layers above that learn from there.
 
-When only the upper layers learn, the lower ones give the same token vectors in every epoch, for the untouched encoder
+When only the upper layers learn, the lower ones give the same token vectors in every epoch, for the pretrained encoder
 and for the trained one. Running them once leaves the upper layers' share of the arithmetic to everything that follows.
 """
 
@@ -35,7 +35,7 @@ class TokenStates:
     """Token vectors of some rows after a model's lowest layers.
 
     Attributes:
-        vectors: (N, D) float16, rows end to end.
+        vectors: (N, D) float16, rows concatenated.
         bounds: Start and end of each row in ``vectors``, by its token ids.
         layers: Layers that have been run, the embeddings not counted.
     """
@@ -130,7 +130,7 @@ def kept_lower_layers(backbone: Backbone, rows: Rows, layers: int, file: Path | 
 
 
 def _bounds(rows: Rows) -> dict[tuple[int, ...], tuple[int, int]]:
-    """Start and end of each distinct row, rows end to end."""
+    """Start and end of each distinct row, rows concatenated."""
     distinct = list(dict.fromkeys(map(tuple, rows)))
     starts = np.concatenate([[0], np.cumsum([len(row) for row in distinct])]).astype(int).tolist()
     return dict(zip(distinct, pairwise(starts), strict=True))

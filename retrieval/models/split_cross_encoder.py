@@ -23,11 +23,11 @@ from retrieval.models.backbone.bert import Backbone
 from retrieval.models.frozen_layers import TokenStates, read_lower_layers
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.pair import Pair, segments_of
-from retrieval.models.state_cache import KnownTexts, RecalledTexts
+from retrieval.models.state_cache import CachedStates, StateCache
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.runtime import Runtime
 
-States: TypeAlias = TokenStates | RecalledTexts
+States: TypeAlias = TokenStates | CachedStates
 _FEATURES = 2
 
 
@@ -93,7 +93,7 @@ def _mean(vectors: Tensor, of_text: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class ApartRow:
+class SplitPair:
     """Token ids of a pair, text by text: the query and one or more texts of the passage.
 
     Attributes:
@@ -113,7 +113,7 @@ class ApartRow:
         return len(self.query) + sum(len(text) for text in self.passage[:-1]) + self.kept
 
 
-class LateJoin:
+class SplitCrossEncoder:
     """Reads pairs for a cross-encoder with an `InteractionHead`.
 
     Attributes:
@@ -130,9 +130,9 @@ class LateJoin:
     ) -> None:
         self.backbone, self.head, self.tokenizer, self.settings = backbone, head, tokenizer, settings
         self.states: tuple[TokenStates, ...] = ()
-        self.memory: KnownTexts | None = None
+        self.memory: StateCache | None = None
 
-    def rows(self, pairs: Sequence[Pair]) -> list[ApartRow]:
+    def rows(self, pairs: Sequence[Pair]) -> list[SplitPair]:
         """Token ids of pairs; a pair longer than ``settings.max_tokens`` loses the end of its last text."""
         settings = self.settings
         queries, query_counts = self.tokenizer.encode_counted(
@@ -148,15 +148,15 @@ class LateJoin:
             passage = tuple(tuple(encoded[distinct[text]]) for text in one)
             room = settings.max_tokens - len(query) - sum(map(len, passage[:-1]))
             whole = query_count + sum(counts[distinct[text]] for text in one)
-            result.append(ApartRow(tuple(query), passage, max(1, min(len(passage[-1]), room)), whole))
+            result.append(SplitPair(tuple(query), passage, max(1, min(len(passage[-1]), room)), whole))
         return result
 
-    def know(self, rows: Sequence[ApartRow], runtime: Runtime) -> None:
+    def know(self, rows: Sequence[SplitPair], runtime: Runtime) -> None:
         """Run the lower layers over those texts of some pairs that are not known yet, and keep what they give."""
         missing = self._missing(rows)
         self.states = (*self.states, self._read(missing, runtime)) if missing else self.states
 
-    def _missing(self, rows: Sequence[ApartRow]) -> list[tuple[int, ...]]:
+    def _missing(self, rows: Sequence[SplitPair]) -> list[tuple[int, ...]]:
         """Texts of some pairs that are not known."""
         texts = dict.fromkeys(text for row in rows for text in (row.query, *row.passage))
         return [text for text in texts if not any(text in states.bounds for states in self.states)]
@@ -166,7 +166,7 @@ class LateJoin:
         found = read_lower_layers(self.backbone, texts, self.settings.separate_layers, runtime)
         return found or self._plain(texts, runtime)
 
-    def _recalled(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[States, ...]:
+    def _recalled(self, rows: Sequence[SplitPair], runtime: Runtime) -> tuple[States, ...]:
         """What is known, remembered or read of the texts of some pairs; what was read is remembered."""
         missing = self._missing(rows)
         if self.memory is None:
@@ -179,22 +179,22 @@ class LateJoin:
         self.memory.remember(read)  # questions too: a request's pairs can come in several batches
         return *self.states, recalled, read
 
-    def logits(self, rows: Sequence[ApartRow], runtime: Runtime) -> Tensor:
+    def logits(self, rows: Sequence[SplitPair], runtime: Runtime) -> Tensor:
         """(B,) float32 logits of known rows, with gradients for head and upper layers."""
         return self._logits(rows, self.states, runtime)
 
-    def joined(self, rows: Sequence[ApartRow], runtime: Runtime) -> tuple[Tensor, Tensor, Tensor]:
+    def joined(self, rows: Sequence[SplitPair], runtime: Runtime) -> tuple[Tensor, Tensor, Tensor]:
         """Token vectors (B, T, D) of known rows after the upper layers, with the masks that `InteractionHead` takes."""
         return self._joined(rows, self.states, runtime)
 
-    def _logits(self, rows: Sequence[ApartRow], states: Sequence[States], runtime: Runtime) -> Tensor:
+    def _logits(self, rows: Sequence[SplitPair], states: Sequence[States], runtime: Runtime) -> Tensor:
         with torch.autocast(runtime.device.type, runtime.precision, enabled=runtime.autocast):
             vectors, of_query, of_passage = self._joined(rows, states, runtime)
         logits: Tensor = self.head.to(runtime.device)(vectors, of_query, of_passage)
         return logits
 
     def _joined(
-        self, rows: Sequence[ApartRow], states: Sequence[States], runtime: Runtime
+        self, rows: Sequence[SplitPair], states: Sequence[States], runtime: Runtime
     ) -> tuple[Tensor, Tensor, Tensor]:
         lengths = [len(row) for row in rows]
         below = torch.cat([_below(row, states) for row in rows]).to(runtime.device)
@@ -203,7 +203,7 @@ class LateJoin:
         of_query, of_passage = _masks(rows, hidden.shape[1])
         return hidden, of_query.to(runtime.device), of_passage.to(runtime.device)
 
-    def score(self, rows: Sequence[ApartRow], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
+    def score(self, rows: Sequence[SplitPair], runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:
         """(N,) float32 logits of N rows, in order; of texts that come up only ``memory`` keeps something.
 
         Args:
@@ -251,8 +251,8 @@ class LateJoin:
         return TokenStates(np.concatenate(kept), bounds, layers)
 
 
-def _below(row: ApartRow, states: Sequence[States]) -> Tensor:
-    """(T, D) float32 token vectors of a pair's texts, end to end, before the upper layers."""
+def _below(row: SplitPair, states: Sequence[States]) -> Tensor:
+    """(T, D) float32 token vectors of a pair's texts, concatenated, before the upper layers."""
     texts = [_of(text, states).float() for text in (row.query, *row.passage)]  # autocast joins no float16
     return torch.cat([*texts[:-1], texts[-1][: row.kept]])
 
@@ -261,7 +261,7 @@ def _of(text: tuple[int, ...], states: Sequence[States]) -> Tensor:
     return next(known for known in states if text in known.bounds).of(text)
 
 
-def _masks(rows: Sequence[ApartRow], longest: int) -> tuple[Tensor, Tensor]:
+def _masks(rows: Sequence[SplitPair], longest: int) -> tuple[Tensor, Tensor]:
     """(B, T) where the query's tokens are, and where the passage's are."""
     place = torch.arange(longest)
     of_query = place < torch.tensor([[len(row.query)] for row in rows])

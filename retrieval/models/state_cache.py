@@ -21,7 +21,7 @@ TextTokens = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class RecalledTexts:
+class CachedStates:
     """What was known of some texts.
 
     Attributes:
@@ -35,7 +35,7 @@ class RecalledTexts:
         return torch.from_numpy(self.bounds[text])
 
 
-class KnownTexts:
+class StateCache:
     """Forgets what was not asked for longest; several threads may use it."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -44,13 +44,13 @@ class KnownTexts:
         self._held: OrderedDict[TextTokens, NDArray[np.float16]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def recall(self, texts: Iterable[TextTokens]) -> RecalledTexts:
+    def recall(self, texts: Iterable[TextTokens]) -> CachedStates:
         """What is known of some texts; those that are not known are left out."""
         with self._lock:
             found = {text: self._held[text] for text in texts if text in self._held}
             for text in found:
                 self._held.move_to_end(text)
-        return RecalledTexts(found)
+        return CachedStates(found)
 
     def remember(self, states: TokenStates) -> None:
         """Hold the vectors of texts, too."""

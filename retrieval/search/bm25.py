@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import SearchError
 from retrieval.extras import hidden
-from retrieval.records import Corpus, Query, Run
+from retrieval.records import Corpus, Query, TrecRun
 from retrieval.search.ranking import run_of, top_k
 
 with hidden("jax", "numba", "scipy"):  # for ways of its own to rank; jax would take three quarters of a GPU's memory
@@ -113,7 +113,7 @@ class Bm25Index:
                 result[row] = self.engine.get_scores_from_ids(known)
         return result
 
-    def search(self, queries: Sequence[Query], k: int) -> Run:
+    def search(self, queries: Sequence[Query], k: int) -> TrecRun:
         """The ``k`` best articles of each query that share a token with it."""
         pieces = []
         for start in range(0, len(queries), _QUERY_BLOCK):

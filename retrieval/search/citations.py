@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.data.layout import law_number_of, number_of
-from retrieval.records import Corpus, Run
+from retrieval.records import Corpus, TrecRun
 from retrieval.search.ranking import run_of, top_k
 
 _WORD = re.compile(r"[\w/–-]+")
@@ -51,7 +51,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class NamedLaws:
+class CitedLaws:
     """The ways in which a question can name the laws of a corpus and their articles.
 
     Attributes:
@@ -63,7 +63,7 @@ class NamedLaws:
     numbers: Mapping[str, Rows]
 
     @classmethod
-    def of(cls, corpus: Corpus) -> NamedLaws:
+    def of(cls, corpus: Corpus) -> CitedLaws:
         """Read the names off a corpus; one without laws has none."""
         of_law: dict[tuple[str, str], set[int]] = {}
         numbers: dict[str, set[int]] = {}
@@ -141,7 +141,7 @@ class NamedLaws:
         return years.get(year, _NONE)
 
 
-def favour(run: Run, named: Sequence[Named], weight: float) -> Run:
+def boost_cited(run: TrecRun, named: Sequence[Named], weight: float) -> TrecRun:
     """A run in which what its questions name comes sooner.
 
     Found articles of `Named.parts` gain ``weight`` before all scores are brought back to [0, 1]. Those of
@@ -170,7 +170,7 @@ def favour(run: Run, named: Sequence[Named], weight: float) -> Run:
     return run_of(run.name, run.qids, run.cids, rows, scores)
 
 
-def _laid_out(run: Run, position: int) -> NDArray[np.float32]:
+def _laid_out(run: TrecRun, position: int) -> NDArray[np.float32]:
     """(C,) scores of one query by article, -inf where an article was not found."""
     values = np.full(len(run.cids), -np.inf, np.float32)
     found = run.rows[position] >= 0

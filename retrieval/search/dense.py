@@ -1,4 +1,4 @@
-"""Exact vector search over three fields: an article's best passage, its opening passage and its title."""
+"""Exact vector search over three fields: an article's best passage, its lead passage and its title."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from retrieval.errors import SearchError
-from retrieval.records import Corpus, Run
+from retrieval.records import Corpus, TrecRun
 from retrieval.search.ranking import run_of, top_k
 
 _QUERY_BLOCK = 256
@@ -63,21 +63,21 @@ class DenseIndex:
         return np.flatnonzero(np.r_[True, np.diff(self.article_rows) > 0])
 
     def scores(
-        self, queries: NDArray[np.float32], title_weight: float = 0.0, opening_weight: float = 0.0
+        self, queries: NDArray[np.float32], title_weight: float = 0.0, lead_passage_weight: float = 0.0
     ) -> NDArray[np.float32]:
         """(Q, C) scores: ``(1 - t - o) * best passage + o * first passage + t * title``, all cosines.
 
         Args:
             queries: (Q, D) unit vectors.
             title_weight: t, share of the title field; ignored where the corpus has no titles.
-            opening_weight: o, share of the first passage, which says what an article is about.
+            lead_passage_weight: o, share of the first passage, which says what an article is about.
         """
         passages = _cosines(queries, self.passages)  # (Q, P)
         title_weight = title_weight if len(self.titles) else 0.0
         scores: NDArray[np.float32] = np.maximum.reduceat(passages, self.starts, axis=1)  # (Q, P) -> (Q, C)
-        scores *= 1.0 - title_weight - opening_weight
-        if opening_weight:
-            scores += opening_weight * passages[:, self.starts]
+        scores *= 1.0 - title_weight - lead_passage_weight
+        if lead_passage_weight:
+            scores += lead_passage_weight * passages[:, self.starts]
         if title_weight:
             scores += title_weight * _cosines(queries, self.titles)
         return scores
@@ -88,11 +88,11 @@ class DenseIndex:
         queries: NDArray[np.float32],
         k: int,
         title_weight: float = 0.0,
-        opening_weight: float = 0.0,
-    ) -> Run:
+        lead_passage_weight: float = 0.0,
+    ) -> TrecRun:
         """The ``k`` best articles of each query, exactly."""
         pieces = [
-            top_k(self.scores(queries[start : start + _QUERY_BLOCK], title_weight, opening_weight), k)
+            top_k(self.scores(queries[start : start + _QUERY_BLOCK], title_weight, lead_passage_weight), k)
             for start in range(0, len(queries), _QUERY_BLOCK)
         ]
         if not pieces:

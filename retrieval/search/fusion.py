@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import SearchError
-from retrieval.records import Run
+from retrieval.records import TrecRun
 from retrieval.search.ranking import run_of, top_k
 
 
@@ -25,7 +25,7 @@ def min_max(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(finite, scaled, -np.inf).astype(np.float32)
 
 
-def _spread(run: Run) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _spread(run: TrecRun) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Scores of a run laid out by article: (Q, C), 0 where absent, and where present."""
     laid = np.zeros((len(run.qids), len(run.cids)), dtype=np.float32)
     present = np.zeros(laid.shape, dtype=bool)
@@ -36,7 +36,7 @@ def _spread(run: Run) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     return laid, present
 
 
-def fuse(first: Run, second: Run, second_weight: float, k: int, name: str = "hybrid") -> Run:
+def fuse(first: TrecRun, second: TrecRun, second_weight: float, k: int, name: str = "hybrid") -> TrecRun:
     """Convex mix ``(1 - w) * first + w * second`` of min-max scaled scores (Bruch et al., 2023).
 
     An article that one run does not have gets 0 from it, its lowest scaled score.

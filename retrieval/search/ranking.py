@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.records import Run
+from retrieval.records import TrecRun
 
 
 def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -32,7 +32,7 @@ def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArr
 
 def run_of(
     name: str, qids: Sequence[str], cids: tuple[str, ...], rows: NDArray[np.int32], scores: NDArray[np.float32]
-) -> Run:
+) -> TrecRun:
     """A run whose hits at -inf become padding."""
     missing = np.isneginf(scores)
-    return Run(name, tuple(qids), cids, np.where(missing, np.int32(-1), rows), scores)
+    return TrecRun(name, tuple(qids), cids, np.where(missing, np.int32(-1), rows), scores)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.data.fields import query_texts, reranker_document
-from retrieval.records import Corpus, Query, Run
+from retrieval.records import Corpus, Query, TrecRun
 from retrieval.search.fusion import min_max
 from retrieval.search.ranking import run_of
 
@@ -22,7 +22,7 @@ def reranker_logits(
     reranker: CrossEncoder,
     corpus: Corpus,
     queries: Sequence[Query],
-    run: Run,
+    run: TrecRun,
     passages: NDArray[np.int64],
     titles: bool,
     runtime: Runtime,
@@ -60,15 +60,15 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def blend(run: Run, logits: NDArray[np.float32], depth: int, weight: float, name: str = "reranked") -> Run:
+def blend(run: TrecRun, logits: NDArray[np.float32], depth: int, weight: float, name: str = "reranked") -> TrecRun:
     """`blend_probabilities` of logits, (Q, at least depth)."""
     probabilities = sigmoid(np.nan_to_num(logits[:, :depth], nan=-np.inf, neginf=-np.inf))
     return blend_probabilities(run, probabilities, depth, weight, name)
 
 
 def blend_probabilities(
-    run: Run, probabilities: NDArray[np.float32], depth: int, weight: float, name: str = "reranked"
-) -> Run:
+    run: TrecRun, probabilities: NDArray[np.float32], depth: int, weight: float, name: str = "reranked"
+) -> TrecRun:
     """Reorder the first ``depth`` hits by ``(1 - w) * first stage + w * probability``; the rest keep their order.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.records import Article, Corpus, Run
+from retrieval.records import Article, Corpus, TrecRun
 from retrieval.search.citations import Named
 from retrieval.search.fusion import min_max
 from retrieval.search.rerank import blend_probabilities
@@ -34,9 +34,9 @@ class FirstStage:
     """
 
     vectors: NDArray[np.float32]
-    bm25: Run
-    dense: Run
-    hybrid: Run
+    bm25: TrecRun
+    dense: TrecRun
+    hybrid: TrecRun
     named: tuple[Named, ...] = ()
 
     def part(self, positions: Sequence[int]) -> FirstStage:
@@ -91,7 +91,9 @@ class Answer:
     reranker: float | None = None
 
 
-def answers_of(corpus: Corpus, index: DenseIndex, stage: FirstStage, run: Run, k: int, titles: bool) -> list[Answer]:
+def answers_of(
+    corpus: Corpus, index: DenseIndex, stage: FirstStage, run: TrecRun, k: int, titles: bool
+) -> list[Answer]:
     """The best articles of a run of one question, with the first stage's scores of each.
 
     Args:
@@ -132,7 +134,7 @@ def reranked(found: Sequence[Answer], probabilities: Sequence[float], settings: 
         return list(found)
     rows = np.arange(len(found), dtype=np.int32)[None, :]
     scores = np.array([[answer.score for answer in found]], dtype=np.float32)
-    run = Run("hybrid", ("live",), tuple(answer.article.cid for answer in found), rows, scores)
+    run = TrecRun("hybrid", ("live",), tuple(answer.article.cid for answer in found), rows, scores)
     given = np.array([probabilities], dtype=np.float32)
     mixed = blend_probabilities(run, given, len(probabilities), settings.rerank_weight)
     order = zip(mixed.rows[0].tolist(), mixed.scores[0].tolist(), strict=True)
@@ -164,6 +166,6 @@ def _first_stage_scores(
     ]
 
 
-def _by_row(run: Run, scores: NDArray[np.float32]) -> dict[int, float]:
+def _by_row(run: TrecRun, scores: NDArray[np.float32]) -> dict[int, float]:
     pairs = zip(run.rows[0].tolist(), scores[0].tolist(), strict=True)
     return {row: score for row, score in pairs if row >= 0}

@@ -18,10 +18,10 @@ from retrieval.folders import verify_folder, write_folder
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, load_cross_encoder
 from retrieval.names import BI_ENCODER, BM25, CORPUS, CROSS_ENCODER, PASSAGE_VECTORS, TITLE_VECTORS
-from retrieval.records import Corpus, Dataset, Query, Run
+from retrieval.records import Corpus, Dataset, Query, TrecRun
 from retrieval.runtime import Runtime
 from retrieval.search.bm25 import Bm25Index
-from retrieval.search.citations import Named, NamedLaws, favour
+from retrieval.search.citations import CitedLaws, Named, boost_cited
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import CorpusVectors, embed_queries
 from retrieval.search.fusion import fuse
@@ -97,21 +97,21 @@ class Retriever:
         settings, qids = self.settings, [query.qid for query in queries]
         if vectors is None:
             vectors = embed_queries(self.bi_encoder, list(queries), self.runtime)
-        weights = settings.title_weight if settings.titles else 0.0, settings.opening_weight
+        weights = settings.title_weight if settings.titles else 0.0, settings.lead_passage_weight
         bm25 = self.bm25.search(queries, settings.candidates)
         dense = self.index.search(qids, vectors, settings.candidates, *weights)
         named = self.named(queries)
         mix = fuse(dense, bm25, settings.bm25_weight, settings.candidates)
-        return FirstStage(vectors, bm25, dense, favour(mix, named, settings.named_weight), named)
+        return FirstStage(vectors, bm25, dense, boost_cited(mix, named, settings.citation_weight), named)
 
     def named(self, queries: Sequence[Query]) -> tuple[Named, ...]:
         """(Q,) what each query names; empty where the settings do not look for names."""
-        return tuple(self.named_laws.named(query.text) for query in queries) if self.settings.named_weight else ()
+        return tuple(self.cited_laws.named(query.text) for query in queries) if self.settings.citation_weight else ()
 
     @cached_property
-    def named_laws(self) -> NamedLaws:
+    def cited_laws(self) -> CitedLaws:
         """How a question can name the laws of the corpus."""
-        return NamedLaws.of(self.corpus)
+        return CitedLaws.of(self.corpus)
 
     def logits(
         self, queries: Sequence[Query], stage: FirstStage, depth: int, label: str | None = None
@@ -134,7 +134,7 @@ class Retriever:
         label: str | None = None,
         vectors: NDArray[np.float32] | None = None,
         known_logits: Mapping[str, NDArray[np.float32]] | None = None,
-    ) -> dict[str, Run]:
+    ) -> dict[str, TrecRun]:
         """Every stage's run: ``bm25``, ``dense``, ``hybrid`` and, with a cross-encoder, ``reranked``.
 
         Args:
@@ -155,7 +155,7 @@ class Retriever:
         stage: FirstStage,
         label: str | None = None,
         known_logits: Mapping[str, NDArray[np.float32]] | None = None,
-    ) -> Run:
+    ) -> TrecRun:
         """The first stage's hybrid run with its first hits reordered; as it is where the reranker has no share.
 
         Args:
@@ -192,7 +192,7 @@ class Retriever:
         probabilities = sigmoid(self.logits(queries, stage, len(read)))[0] if read else ()
         return reranked(found, probabilities, self.settings)[:k]
 
-    def answers(self, stage: FirstStage, run: Run, k: int) -> list[Answer]:
+    def answers(self, stage: FirstStage, run: TrecRun, k: int) -> list[Answer]:
         """The ``k`` best articles of a run of one question: ``stage.hybrid``, or the same reordered."""
         return answers_of(self.corpus, self.index, stage, run, k, self.settings.titles)
 

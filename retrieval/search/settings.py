@@ -13,6 +13,8 @@ from retrieval.paths import KEPT
 from retrieval.records import Corpus
 from retrieval.search.bm25 import Bm25Index, Units
 
+_FORMER_NAMES = {"opening_weight": "lead_passage_weight", "named_weight": "citation_weight"}
+"""Of settings in folders that were written under their former names."""
 NOT_A_RETRIEVER = f"name one that a training kept, such as {KEPT}/1, or train with this version"
 """What to do about a folder that is none."""
 
@@ -24,7 +26,7 @@ class RetrieverSettings:
     Attributes:
         titles: Whether titles are a field of their own (off where titles are the queries).
         title_weight: Share of the title field in the dense score.
-        opening_weight: Share of an article's first passage in the dense score.
+        lead_passage_weight: Share of an article's first passage in the dense score.
         bm25_weight: Share of BM25 in the hybrid score.
         rerank_depth: Candidates the reranker reads.
         rerank_weight: Share of the reranker in the final score.
@@ -34,12 +36,12 @@ class RetrieverSettings:
         bm25_units: BM25's tokens.
         bm25_title_count: Times BM25 counts a title where titles are a field.
         bm25_headings: Whether BM25 reads the law's name and the headings above an article.
-        named_weight: What a found article gains where the question names its law; 0 does not look for names.
+        citation_weight: What a found article gains where the question names its law; 0 does not look for names.
     """
 
     titles: bool = True
     title_weight: float = 0.0
-    opening_weight: float = 0.0
+    lead_passage_weight: float = 0.0
     bm25_weight: float = 0.3
     rerank_depth: int = 10
     rerank_weight: float = 0.3
@@ -49,7 +51,7 @@ class RetrieverSettings:
     bm25_units: Units = "bigrams"
     bm25_title_count: int = 3
     bm25_headings: bool = False
-    named_weight: float = 0.0
+    citation_weight: float = 0.0
 
     @classmethod
     def of(cls, config: SearchConfig, titles: bool) -> RetrieverSettings:
@@ -62,7 +64,7 @@ class RetrieverSettings:
             bm25_units=config.bm25_units,
             bm25_title_count=config.bm25_title_count,
             bm25_headings=config.bm25_headings,
-            named_weight=config.named_weight,
+            citation_weight=config.citation_weight,
         )
 
     def bm25(self, corpus: Corpus) -> Bm25Index:
@@ -100,6 +102,7 @@ def read_settings(folder: Path) -> RetrieverSettings:
     path = folder / RETRIEVER_SETTINGS
     try:
         found = path if path.is_file() or not former.is_file() else former
-        return RetrieverSettings(**json.loads(found.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        values = json.loads(found.read_text(encoding="utf-8"))
+        return RetrieverSettings(**{_FORMER_NAMES.get(name, name): value for name, value in values.items()})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{folder}: not a retriever ({error}); {NOT_A_RETRIEVER}") from error

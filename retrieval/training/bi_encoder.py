@@ -131,7 +131,7 @@ def train_bi_encoder(
     """Train an encoder in place on the dataset's training queries; it ends with its best epoch's weights.
 
     A query learns one of its gold articles an epoch (drawn by seed), standing for which is the passage that
-    ``config.passage_choice`` names: its opening by default. Passages are bodies without titles; where
+    ``config.passage_choice`` names: its lead passage by default. Passages are bodies without titles; where
     ``config.title_share`` is above 0, that share of the queries not made from titles learns the title instead.
     With ``config.trained_share`` below 1 the weights kept lie between the base's and the best epoch's.
     Validation ranks ``validation_queries`` held-out queries against ``validation_articles`` articles.

@@ -16,7 +16,7 @@ from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.models.frozen_layers import TokenStates
 from retrieval.models.losses import binary_cross_entropy
 from retrieval.models.pair import Document, Pair
-from retrieval.models.split_cross_encoder import LateJoin
+from retrieval.models.split_cross_encoder import SplitCrossEncoder
 from retrieval.records import Dataset, Query
 from retrieval.runtime import Runtime
 from retrieval.training.batches import (
@@ -174,7 +174,9 @@ def train_cross_encoder(
     return fit(task, config.training, seed, runtime, checkpoint_folder, validate, log)
 
 
-def _read_apart(late: LateJoin, plan: PairPlan, epochs: int, states: TokenStates | None, runtime: Runtime) -> None:
+def _read_apart(
+    late: SplitCrossEncoder, plan: PairPlan, epochs: int, states: TokenStates | None, runtime: Runtime
+) -> None:
     """Run the lower layers over every text of the training, and let the head see how far its features spread."""
     late.states = (states,) if states else ()
     batches = [late.rows(batch.pairs) for epoch in range(epochs) for batch in plan.batches(epoch)]

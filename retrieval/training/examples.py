@@ -96,8 +96,8 @@ def training_examples(queries: Sequence[Query], texts: ArticleTexts, kind: TextK
 def choose_passage(query: str, passages: Sequence[str], choice: PassageChoice, epoch: int) -> str:
     """The passage of a relevant article that stands for it in this epoch.
 
-    ``first`` takes the opening, ``rotate`` the next one each epoch, ``overlap`` the one that holds the largest part of
-    the query's words (the first such).
+    ``first`` takes the lead passage, ``rotate`` the next one each epoch, ``overlap`` the one that holds the
+    largest part of the query's words (the first such).
     """
     if choice == "first" or len(passages) == 1:
         return passages[0]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from retrieval.config import MiningConfig
 from retrieval.data.cleaning import text_key
-from retrieval.records import Corpus, Query, Run
+from retrieval.records import Corpus, Query, TrecRun
 from retrieval.search.dense import DenseIndex
 
 
@@ -38,7 +38,7 @@ def _allowed(scores: NDArray[np.float32], gold_score: float | None, config: Mini
 
 
 def mine_hard_negatives(
-    run: Run,
+    run: TrecRun,
     queries: Sequence[Query],
     corpus: Corpus,
     config: MiningConfig,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.evaluation.metrics import judge, mrr_at
-from retrieval.records import Dataset, Query, Run, qrels_of
+from retrieval.records import Dataset, Query, TrecRun, qrels_of
 from retrieval.search.ranking import run_of, top_k
 from retrieval.training.batches import generator
 
@@ -95,9 +95,9 @@ def candidates_mrr(queries: Sequence[Query], candidates: Mapping[str, Sequence[s
         rows[position, : len(names)] = [row_of[names[index]] for index in order]
         values[position, : len(names)] = own[order]
         start += len(names)
-    return mean_mrr(Run("validation", tuple(query.qid for query in queries), cids, rows, values), queries)
+    return mean_mrr(TrecRun("validation", tuple(query.qid for query in queries), cids, rows, values), queries)
 
 
-def mean_mrr(run: Run, queries: Sequence[Query]) -> float:
+def mean_mrr(run: TrecRun, queries: Sequence[Query]) -> float:
     """Mean MRR@10 of a run."""
     return float(mrr_at(judge(run, qrels_of(queries)), _DEPTH).mean())

@@ -1,4 +1,4 @@
-"""Step: the first stage against BM25 and the untouched encoder, on the test queries."""
+"""Step: the first stage against BM25 and the pretrained encoder, on the test queries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def evaluate_bi_encoder(
     dataset: Dataset,
     bi_encoder: BiEncoder,
     vectors: CorpusVectors,
-    untouched_vectors: CorpusVectors,
+    pretrained_vectors: CorpusVectors,
     shared_layers: int,
     training: TrainingReport,
     base: BiEncoderConfig,
@@ -44,22 +44,22 @@ def evaluate_bi_encoder(
         dataset: Split, cut and segmented.
         bi_encoder: Trained.
         vectors: Made by it.
-        untouched_vectors: Made by the encoder it started from.
+        pretrained_vectors: Made by the encoder it started from.
         shared_layers: How many lowest layers are the same in both.
         training: Its loss curve is shown.
-        base: Names the untouched encoder.
+        base: Names the pretrained encoder.
         search: Weights to try on validation.
         config: What is measured.
         seed: Of the bootstrap and of drawn queries.
         precision: Of the arithmetic.
         threads: Compute threads; 0 takes one a core.
     """
-    untouched = (bi_encoder_from(base), untouched_vectors)
+    pretrained = (bi_encoder_from(base), pretrained_vectors)
     runtime = choose_runtime(precision, threads)
     titles = config.reranked_queries
-    states = known_query_states(untouched[0], dataset, titles, seed, shared_layers, runtime)
-    found = assess_first_stage(dataset, (bi_encoder, vectors), untouched, search, titles, seed, runtime, states)
-    shown = found.test.select("bm25", "untouched", "mix", "trained")
+    states = known_query_states(pretrained[0], dataset, titles, seed, shared_layers, runtime)
+    found = assess_first_stage(dataset, (bi_encoder, vectors), pretrained, search, titles, seed, runtime, states)
+    shown = found.test.select("bm25", "zero-shot", "mix", "trained")
     extra = Extra(losses={BI_ENCODER: training.losses}, facts={"base": bi_encoder.settings.base}, seed=seed)
     folder = report_folder(BI_ENCODER)
     report = write_report(folder, "Bi-encoder", shown.runs, shown.queries, dataset.corpus, config, extra)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from registry.production_check import production_on, try_version
+from registry.production_check import check_bundle_of, production_on
 from registry.versions import test_runs_of
 from retrieval.config import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever, with_trial
@@ -31,4 +31,4 @@ def judge_promotion(
     before = production_on(production, found.queries, cutoffs)
     evaluations = found.evaluations(cutoffs)
     decision = judge_retriever(config, evaluations, before, evaluation.bootstrap_samples, seed)
-    return with_trial(decision, try_version(version, config.latency_questions), config.latency_budget_seconds)
+    return with_trial(decision, check_bundle_of(version, config.latency_questions), config.latency_budget_seconds)

@@ -9,8 +9,8 @@ from zenml.enums import ModelStages
 from zenml.models import ModelVersionResponse
 
 from registry import ledger
-from registry.production_check import try_version
-from registry.reconcile import production_name, settle
+from registry.production_check import check_bundle_of
+from registry.reconcile import production_name, reconcile
 from registry.versions import RETRIEVER, find_version, link_to_version, name_of, record, set_stage
 from retrieval.records import Decision
 from steps.library_step import library_step
@@ -38,7 +38,7 @@ def promote_version(
     if not decision.passed:
         return production
     move(candidate, production, change, "promotion")
-    settle(experiment)
+    reconcile(experiment)
     return name_of(candidate)
 
 
@@ -54,7 +54,7 @@ def roll_back(
         change: Number of this change of production.
         experiment: Of MLflow.
     """
-    trial = try_version(previous, 1)
+    trial = check_bundle_of(previous, 1)
     if trial.fault:
         decision = Decision(RETRIEVER, False, (f"version {previous} does not load: {trial.fault}",))
         record_verdict(find_version(previous), "rollback", decision)
@@ -62,7 +62,7 @@ def roll_back(
     decision = Decision(RETRIEVER, True, (f"rolled back from version {production} to version {previous} by request",))
     move(find_version(previous), production, change, "rollback")
     record_verdict(find_version(previous), "rollback", decision)
-    settle(experiment)
+    reconcile(experiment)
     return previous, decision
 
 
@@ -79,7 +79,7 @@ def record_verdict(version: ModelVersionResponse, change: ledger.Kind, decision:
 
 
 def move(version: ModelVersionResponse, before: str, change: int, kind: ledger.Kind) -> None:
-    """Put a version into production unless another change came first; what follows from it is left to `settle`.
+    """Put a version into production unless another change came first; what follows from it is left to `reconcile`.
 
     Args:
         version: That comes.

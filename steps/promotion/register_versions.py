@@ -9,7 +9,7 @@ from zenml.artifacts.unmaterialized_artifact import UnmaterializedArtifact
 from zenml.enums import ModelStages
 
 from registry.publish import publish_version
-from registry.reconcile import settle
+from registry.reconcile import reconcile
 from registry.versions import BI_ENCODER, CROSS_ENCODER, RETRIEVER, make_version, name_of, set_stage
 from retrieval.records import Decision
 from retrieval.training.loop import TrainingReport
@@ -81,7 +81,7 @@ def register_versions(
     )
     if decision.passed and whole.stage != ModelStages.PRODUCTION.value:
         set_stage(whole, ModelStages.STAGING)
-    settle(experiment)
+    reconcile(experiment)
     return {
         BI_ENCODER: name_of(first),
         CROSS_ENCODER: name_of(second),

@@ -1,4 +1,4 @@
-"""Step: vectors of every passage and title, by the trained encoder or by the untouched one it started from."""
+"""Step: vectors of every passage and title, by the trained encoder or by the pretrained one it started from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def embed_corpus(
     Args:
         dataset: Its corpus is embedded.
         bi_encoder: Trained.
-        shared_layers: How many lowest layers it has in common with the untouched one; they are run once for both.
+        shared_layers: How many lowest layers it has in common with the pretrained one; they are run once for both.
         precision: Of the arithmetic.
         threads: Compute threads; 0 takes one a core.
     """
@@ -31,14 +31,14 @@ def embed_corpus(
 
 
 @library_step
-def embed_corpus_untouched(
+def embed_corpus_pretrained(
     dataset: Dataset,
     config: BiEncoderConfig,
     base_inputs: str,
     shared_layers: int,
     precision: str,
     threads: int,
-) -> Annotated[CorpusVectors, "untouched_vectors"]:
+) -> Annotated[CorpusVectors, "pretrained_vectors"]:
     """Embed with the encoder as it is before training, for the baseline.
 
     Args:

@@ -62,7 +62,7 @@ def tiny_retriever(folder: Path, rerank: bool = True) -> Retriever:
     runtime, corpus = Runtime(torch.device("cpu"), torch.float32, 2), tiny_corpus()
     encoder = tiny_encoder(folder)
     vectors = embed_corpus(encoder, corpus, runtime)
-    settings = RetrieverSettings(rerank_depth=5, candidates=20, named_weight=0.3)
+    settings = RetrieverSettings(rerank_depth=5, candidates=20, citation_weight=0.3)
     reranker = tiny_cross_encoder(encoder) if rerank else None
     return Retriever.build(corpus, encoder, reranker, vectors, settings, runtime)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import check_run
-from retrieval.records import Run
+from retrieval.records import TrecRun
 
 _COLUMNS = 6
 
@@ -43,7 +43,7 @@ def _parse(path: Path) -> tuple[dict[str, dict[str, float]], str]:
     return hits, tag
 
 
-def read_trec(path: Path, qids: Sequence[str] = ()) -> Run:
+def read_trec(path: Path, qids: Sequence[str] = ()) -> TrecRun:
     """Read a run, each query's hits sorted by score; equal scores keep the file's order.
 
     Args:
@@ -66,6 +66,6 @@ def read_trec(path: Path, qids: Sequence[str] = ()) -> Run:
         ranked = sorted(hits.get(qid, {}).items(), key=lambda hit: -hit[1])
         rows[position, : len(ranked)] = [row_of[cid] for cid, _ in ranked]
         scores[position, : len(ranked)] = [score for _, score in ranked]
-    run = Run(tag, order, cids, rows, scores)
+    run = TrecRun(tag, order, cids, rows, scores)
     check_run(run)
     return run

@@ -37,7 +37,7 @@ PARTS = (
 )
 STEPS = (
     "ingest_articles", "preprocess_text", "segment_text", "split_queries", "validate_data", "train_bi_encoder",
-    "embed_corpus", "embed_corpus_untouched", "evaluate_bi_encoder", "mine_negatives", "train_cross_encoder",
+    "embed_corpus", "embed_corpus_pretrained", "evaluate_bi_encoder", "mine_negatives", "train_cross_encoder",
     "evaluate_cross_encoder", "export_reports", "gate_retriever", "register_versions", "keep_retriever",
     "notify_result",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from zenml.enums import ModelStages
 from pipelines import promotion
 from pipelines.results import Outcome
 from registry import ledger
-from registry.reconcile import production_name, settle
+from registry.reconcile import production_name, reconcile
 from registry.versions import MAIN, artifact_of, find_version, set_stage, versions
 from retrieval.config import Config
 from steps.promotion.move_production import move
@@ -41,7 +41,7 @@ def arrange(*production: str, staging: str | None = None) -> None:
             move(find_version(name), production_name(), ledger.next_number(), "promotion")
     if staging is not None:
         set_stage(find_version(staging), ModelStages.STAGING)
-    settle(EXPERIMENT)
+    reconcile(EXPERIMENT)
 
 
 def promote(**changes: object) -> Outcome:

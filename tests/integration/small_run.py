@@ -13,13 +13,13 @@ from zenml import ArtifactConfig, pipeline, step
 from zenml.enums import ArtifactType, ExecutionMode
 
 import tracking
-from pipelines.with_tracking import tracked
+from pipelines.with_tracking import with_tracking
 from retrieval.config import Config, CrossEncoderConfig, EvaluationConfig, GatesConfig, TrackingConfig
 from retrieval.evaluation.reports import Report, write_report
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from
-from retrieval.records import Article, Corpus, Decision, Passage, Query, Run
+from retrieval.records import Article, Corpus, Decision, Passage, Query, TrecRun
 from retrieval.runtime import Runtime
 from retrieval.search.embedding import CorpusVectors
 from retrieval.search.retriever import Retriever
@@ -64,7 +64,7 @@ def found(share: float) -> JudgedRuns:
     )
     scores = np.tile(np.array([[2.0, 1.0]], np.float32), (QUESTIONS, 1))
     qids = tuple(query.qid for query in QUERIES)
-    runs = [Run(name, qids, CORPUS.cids, rows.astype(np.int32), scores) for name in ("bm25", "reranked")]
+    runs = [TrecRun(name, qids, CORPUS.cids, rows.astype(np.int32), scores) for name in ("bm25", "reranked")]
     return JudgedRuns(QUERIES, tuple(runs))
 
 
@@ -113,7 +113,7 @@ def make_models(
 
 @pipeline(name="small", enable_cache=False, execution_mode=ExecutionMode.FAIL_FAST)
 def small_pipeline(seed: int, share: float) -> None:
-    encoder, reranker, retriever, runs, report, training, decision = tracked(make_models, CONFIG)(seed, share)
+    encoder, reranker, retriever, runs, report, training, decision = with_tracking(make_models, CONFIG)(seed, share)
     register_versions(
         encoder, reranker, retriever, runs, report, report, training, training, decision, CONFIG.tracking.experiment
     )

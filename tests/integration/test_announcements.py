@@ -16,7 +16,7 @@ from zenml.stack import Stack
 
 from pipelines.launch import HandedOver
 from pipelines.results import Outcome
-from pipelines.with_alerts import announced, failures_announced
+from pipelines.with_alerts import failures_announced, with_alerts
 from registry.announcements import duration_text
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
@@ -101,7 +101,7 @@ def told(bot: StubBotApi, stack_with_alerter: UUID) -> list[str]:
 
 def run(fault: str = "") -> None:
     with failures_announced(two_steps):
-        announced(two_steps)(fault)
+        with_alerts(two_steps)(fault)
 
 
 def test_registering_twice_keeps_one_component_and_the_token_only_in_the_secret(told: list[str]) -> None:
@@ -143,7 +143,7 @@ def test_a_long_error_is_cut(told: list[str], bot: StubBotApi) -> None:
 
 def test_a_failure_while_saving_is_told_too(told: list[str], bot: StubBotApi) -> None:
     with pytest.raises(OSError, match="No space left"), failures_announced(unsavable):
-        announced(unsavable)()
+        with_alerts(unsavable)()
     assert bot.shown[0].startswith("unsavable started\n")
     assert len(told) == 2
     assert bot.shown[1].startswith("unsavable failed after ")
@@ -161,7 +161,7 @@ def test_a_pipeline_that_was_handed_over_is_no_failure(told: list[str]) -> None:
 
 def test_an_error_before_any_run_does_not_tell_of_the_run_that_failed_before(told: list[str]) -> None:
     with pytest.raises(OSError, match="No space left"):
-        announced(unsavable)()  # nobody told of this one
+        with_alerts(unsavable)()  # nobody told of this one
     told.clear()
     with pytest.raises(ValueError, match="not connected"), failures_announced(unsavable):
         raise ValueError("not connected")
@@ -172,7 +172,7 @@ def test_a_stack_without_an_alerter_leaves_the_pipeline_as_it_is(
     told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Stack, "alerter", None)
-    assert announced(two_steps) is two_steps
+    assert with_alerts(two_steps) is two_steps
     run()
     assert told == []
 

@@ -152,7 +152,7 @@ def test_a_worker_whose_store_has_no_such_run_is_replaced(s3: S3, tmp_path: Path
 
 
 @pytest.mark.slow  # reads 117 million weights
-def test_the_untouched_encoder_can_be_baked_in(tmp_path: Path) -> None:
+def test_the_pretrained_encoder_can_be_baked_in(tmp_path: Path) -> None:
     assert main([BUNDLED, "--to", str(tmp_path / "model")]) == 0
     worker = Worker(bi_encoder.ENDPOINT, ServingSettings(bundle=str(tmp_path / "model")))
     answer = asyncio.run(worker.handle({"id": "1", "input": {"action": "embed", "text": QUESTION}}))

@@ -26,7 +26,7 @@ from tests.integration.conftest import ROOT, STEPS, Project
 PATIENCE_MILLISECONDS = 300_000
 ARTIFACTS = {
     "raw_dataset", "cut_dataset", "segmented_dataset", "dataset", "validation_report", "bi_encoder",
-    "bi_encoder_training", "corpus_vectors", "untouched_vectors", "bi_encoder_report", "first_stage_runs",
+    "bi_encoder_training", "corpus_vectors", "pretrained_vectors", "bi_encoder_report", "first_stage_runs",
     "first_stage_validation_runs", "validation_runs",
     "hard_negatives", "cross_encoder", "cross_encoder_training", "retriever", "cross_encoder_report", "test_runs",
     "decision", "versions", "summary", "kept_retriever", "report_pages",

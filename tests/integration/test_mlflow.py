@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from zenml.client import Client
 from zenml.models import PipelineRunResponse
 
-from pipelines.with_tracking import tracking_ready, untold
+from pipelines.with_tracking import tracking_ready, unsent
 from registry.versions import BI_ENCODER, CROSS_ENCODER, MAIN, RETRIEVER, artifact_of, find_version, versions
 from retrieval.folders import MANIFEST
 from retrieval.models.bi_encoder import load_bi_encoder
@@ -130,7 +130,7 @@ def test_a_server_that_goes_away_while_a_step_computes_costs_nothing(
     assert run is not None
     assert Client().get_pipeline_run(run.id).status == "completed"
     assert "the next command sends them" in caplog.text
-    listed = "\n".join(untold())
+    listed = "\n".join(unsent())
     assert run.name in listed
     assert "metrics" in listed
     assert "1 report folder" in listed
@@ -142,7 +142,7 @@ def test_a_server_that_goes_away_while_a_step_computes_costs_nothing(
     assert sent.info.status == "FINISHED"
     assert sent.data.tags["data_version"] == "data of 2"
     assert "report.html" in {Path(path).name for path in files_of(client, sent.info.run_id, "bi-encoder")}
-    assert untold() == []
+    assert unsent() == []
     assert not list((tracked_stack.folder / ".cache/tracking").iterdir())
     newest = versions(BI_ENCODER)[0]
     there = client.get_model_version_by_alias(BI_ENCODER, "staging")

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from pipelines import promotion
 from registry import ledger
-from registry.reconcile import before_it, production_name, settle
+from registry.reconcile import before_it, production_name, reconcile
 from registry.versions import MAIN, RETRIEVER, artifact_of, find_version, record
 from retrieval.errors import ConfigError
 from retrieval.folders import MANIFEST
@@ -131,7 +131,7 @@ def test_an_alias_moved_in_mlflow_without_a_command_goes_back(tracked_stack: Tra
     client = MlflowClient(tracked_stack.server.uri, tracked_stack.server.uri)
     for model in MAIN:
         client.delete_registered_model_alias(model, "production")
-    settle(EXPERIMENT)
+    reconcile(EXPERIMENT)
     assert_production(tracked_stack.server.uri, pool.first)
 
 

@@ -13,7 +13,7 @@ from zenml.enums import ModelStages
 from pipelines import promotion
 from registry import ledger
 from registry.errors import PromotionError
-from registry.reconcile import before_it, production_name, settle
+from registry.reconcile import before_it, production_name, reconcile
 from registry.versions import RETRIEVER
 from tests.integration.conftest import ROOT, Tracked
 from tests.integration.production import Pool, arrange, assert_production, promote
@@ -30,7 +30,7 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(tracked_stack:
     (winner,) = [name for name in names if f"{name} moved\n" in done]
     (loser,) = [name for name in names if name != winner]
     assert f"{loser} told: legal-retriever {loser}: not moved, because another change of production came first" in done
-    settle(EXPERIMENT)
+    reconcile(EXPERIMENT)
     assert_production(tracked_stack.server.uri, winner)
     assert before_it(winner) == pool.first
 

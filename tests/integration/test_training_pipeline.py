@@ -40,7 +40,7 @@ def test_first_run_makes_staged_versions_reports_and_a_table(trained: Project, f
         metrics = json.loads((trained.folder / "reports" / name / "metrics.json").read_text())
         assert metrics["queries"] > 0
         assert "<script" not in (trained.folder / "reports" / name / "report.html").read_text()
-    for row in ("bm25", "untouched", "mix", "trained", "hybrid", "reranked", "Gate: passed", "Next"):
+    for row in ("bm25", "zero-shot", "mix", "trained", "hybrid", "reranked", "Gate: passed", "Next"):
         assert f"\n{row}" in first_run.output
     assert (trained.folder / "models/legal-retriever/1/retriever.json").is_file()
 
@@ -141,7 +141,7 @@ def test_a_dataset_that_does_not_hold_together_is_refused_before_anything_is_tra
     done = trained.train("--set", "data.source=csv", *files, expect=1)
     assert "hollow.csv: article 41 (cid 40) has an empty text after cleaning" in done.stderr
     assert "Traceback" not in done.stderr
-    assert {"train_bi_encoder", "embed_corpus_untouched"}.isdisjoint(trained.steps())
+    assert {"train_bi_encoder", "embed_corpus_pretrained"}.isdisjoint(trained.steps())
 
 
 def test_evaluation_writes_reports_and_runs_100_deep(trained: Project) -> None:

@@ -57,7 +57,7 @@ def test_three_processes_answer_outlive_a_hung_and_a_killed_reranker_and_stop_wi
     assert [hit["cid"] for hit in hung["results"]] == cids
 
     children[2].kill()
-    eventually(lambda: running.search()["fallback_reason"] in {"down", "resting"})
+    eventually(lambda: running.search()["fallback_reason"] in {"down", "circuit_open"})
     assert [hit["cid"] for hit in running.search()["results"]] == cids
 
     eventually(lambda: "the others go on without it" in running.said)
@@ -107,7 +107,7 @@ def test_a_taken_port_is_named_with_the_option_that_changes_it(folder: Path) -> 
     assert running.said == f"error: port {port} is taken; stop what listens there, or give another with --port\n"
 
 
-def test_without_a_trained_model_it_says_so_and_offers_the_untouched_encoder(tmp_path: Path) -> None:
+def test_without_a_trained_model_it_says_so_and_offers_the_pretrained_encoder(tmp_path: Path) -> None:
     running = Serve(tmp_path)
     assert running.wait() == 1
-    assert re.search(r"no trained retriever here; .*untouched", running.said)
+    assert re.search(r"no trained retriever here; .*pretrained", running.said)

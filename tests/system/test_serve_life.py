@@ -99,7 +99,7 @@ def test_the_users_keys_open_every_printed_address_and_a_killed_supervisor_leave
 def test_without_keys_the_printed_addresses_are_open_and_the_law_is_read_beside_serving(
     serve: Callable[..., Serve], folder: Path
 ) -> None:
-    running = serve("--law-states")
+    running = serve("--precompute-states")
     running.wait_until_ready()
     assert "keys           none" in running.said
     assert status(running.url(1, "/v1/embeddings"), EMBED) == 200

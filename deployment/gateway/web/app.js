@@ -8,7 +8,7 @@ const part = (id) => document.getElementById(id);
 const shown = { question: null, cid: null, article: null, searching: null, reading: null };
 const FALLBACKS = {
   slow: "Bộ đọc kỹ trả lời chậm, nên thứ tự dưới đây là của vòng tìm đầu.",
-  resting: "Bộ đọc kỹ đang tạm nghỉ sau vài lần lỗi, nên thứ tự dưới đây là của vòng tìm đầu.",
+  circuit_open: "Bộ đọc kỹ đang tạm nghỉ sau vài lần lỗi, nên thứ tự dưới đây là của vòng tìm đầu.",
   overloaded: "Bộ đọc kỹ đang bận, nên thứ tự dưới đây là của vòng tìm đầu.",
   down: "Bộ đọc kỹ không trả lời, nên thứ tự dưới đây là của vòng tìm đầu.",
   bad_answer: "Bộ đọc kỹ trả lời sai dạng, nên thứ tự dưới đây là của vòng tìm đầu.",

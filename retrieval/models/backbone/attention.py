@@ -1,4 +1,4 @@
-"""Attention over rows laid end to end: the one part of an encoder that needs to know where a row ends.
+"""Attention over unpadded rows: the one part of an encoder that needs to know where a row ends.
 
 On a processor it goes through rows of one length together, and backward through products of its own: torch's backward
 of fused attention does not use a processor's matrix units. Elsewhere it is torch's, on rows padded to the longest.
@@ -22,7 +22,7 @@ _CACHED_SCORES = 1 << 19
 
 @dataclass(frozen=True)
 class Layout:
-    """Where rows that lie end to end begin and end; made once for all layers.
+    """Where unpadded rows begin and end; made once for all layers.
 
     Attributes:
         runs: Neighbouring rows of one length: (number of rows, their length).
@@ -52,7 +52,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
     """softmax(q k^T / sqrt(D)) v, each row of tokens over itself.
 
     Args:
-        query: (N, H, D), rows end to end.
+        query: (N, H, D), rows concatenated.
         key: (N, H, D).
         value: (N, H, D).
         layout: Of the rows.
@@ -114,7 +114,7 @@ class RecomputedAttention(torch.autograd.Function):
 
         Args:
             ctx: Autograd's.
-            query: (N, H, D), rows end to end.
+            query: (N, H, D), rows concatenated.
             key: (N, H, D).
             value: (N, H, D).
             runs: Neighbouring rows of one length: (number of rows, their length).

@@ -1,4 +1,4 @@
-"""BERT, RoBERTa and XLM-R encoders over rows laid end to end, so that no product is spent on padding.
+"""BERT, RoBERTa and XLM-R encoders over unpadded rows, so that no product is spent on padding.
 
 Parameters have the names of ``transformers``' bare models, which read each other's folders. There is no dropout: in one
 or two epochs of fine-tuning it costs more time than it gives.
@@ -167,7 +167,7 @@ class Backbone(nn.Module):
             types: Token types in the same shape; None means all 0.
 
         Returns:
-            (N, D), rows end to end.
+            (N, D), rows concatenated.
         """
         return self.run(self.embed(rows, types), [len(row) for row in rows])
 
@@ -180,7 +180,7 @@ class Backbone(nn.Module):
         """Some of the layers, one after another.
 
         Args:
-            hidden: (N, D) token vectors below layer ``first``, rows end to end.
+            hidden: (N, D) token vectors below layer ``first``, rows concatenated.
             lengths: Tokens of each row; neighbours of one length run as one attention.
             first: First layer to run.
             last: Layer to stop before; None runs all that follow.

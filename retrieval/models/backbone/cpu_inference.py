@@ -1,4 +1,4 @@
-"""A BERT-family forward for CPU evaluation: one QKV product, rows laid end to end without padding, no autograd.
+"""A BERT-family forward for CPU evaluation: one QKV product, unpadded rows, no autograd.
 
 Two sorts of linear: plain ones (float32: the BLAS behind ``torch.nn.functional.linear`` is near the processor's peak)
 and oneDNN's packed ones with fused GELU and residual (bfloat16: laid out for AMX and AVX-512 BF16; float32: for a few
@@ -55,14 +55,14 @@ class PackedEncoder:
     precision: torch.dtype
 
     def __call__(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
-        """(N, D) token vectors of rows, end to end; arguments as of `Backbone.forward`."""
+        """(N, D) token vectors of rows, unpadded; arguments as of `Backbone.forward`."""
         return self.run(self.embed(rows, types), [len(row) for row in rows])
 
     def run(self, hidden: Tensor, lengths: Sequence[int], first: int = 0, last: int | None = None) -> Tensor:
         """Some of the layers, one after another.
 
         Args:
-            hidden: (N, D) token vectors below layer ``first``, rows end to end.
+            hidden: (N, D) token vectors below layer ``first``, rows concatenated.
             lengths: Tokens of each row; neighbours of one length run as one attention.
             first: First layer to run.
             last: Layer to stop before; None runs all that follow.
@@ -76,7 +76,7 @@ class PackedEncoder:
         return hidden
 
     def embed(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
-        """(N, D) token vectors below the first layer, rows end to end."""
+        """(N, D) token vectors below the first layer, rows concatenated."""
         embedded: Tensor = self.embeddings(rows, types)
         return embedded.to(self.precision)
 

@@ -28,7 +28,7 @@ _POOLINGS: dict[str, Callable[[Tensor, int], Tensor]] = {
 
 
 def pool_rows(hidden: Tensor, lengths: Sequence[int], kind: str, skipped: Sequence[int] | None = None) -> Tensor:
-    """One vector for each of some rows that lie end to end.
+    """One vector for each of some unpadded rows.
 
     Args:
         hidden: (N, D) token vectors.

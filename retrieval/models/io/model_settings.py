@@ -40,7 +40,7 @@ class ModelSettings:
         max_tokens: Longest input the positions allow; for a cross-encoder the longest pair.
         text_kind: Which of a passage's two texts the model was trained on.
         dimension: Length of one vector.
-        training_run_id: Tracker id of the run that trained it; empty for an untouched base.
+        training_run_id: Tracker id of the run that trained it; empty for a pretrained base.
         data_version: Fingerprint of the dataset it was trained on.
         head: Cross-encoder only: ``linear`` on the pooled vector, or ``dense`` (tanh layer, then linear, on the
             first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`late_join.InteractionHead`).

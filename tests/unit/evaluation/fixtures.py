@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from retrieval.records import Article, Corpus, Passage, Query, Run
+from retrieval.records import Article, Corpus, Passage, Query, TrecRun
 
 
 def run_of(
     hits: Mapping[str, Sequence[str]], name: str = "run", scores: Mapping[str, Sequence[float]] | None = None
-) -> Run:
+) -> TrecRun:
     """A run from ranked article ids; scores fall from the list's length unless given."""
     depth = max((len(cids) for cids in hits.values()), default=0)
     cids = tuple(dict.fromkeys(cid for found in hits.values() for cid in found))
@@ -20,12 +20,12 @@ def run_of(
     for position, (qid, found) in enumerate(hits.items()):
         rows[position, : len(found)] = [cids.index(cid) for cid in found]
         values[position, : len(found)] = scores[qid] if scores else np.arange(len(found), 0, -1)
-    return Run(name, tuple(hits), cids, rows, values)
+    return TrecRun(name, tuple(hits), cids, rows, values)
 
 
 def random_case(
     seed: int, queries: int = 60, articles: int = 80, depth: int = 30
-) -> tuple[Run, dict[str, frozenset[str]]]:
+) -> tuple[TrecRun, dict[str, frozenset[str]]]:
     """A run without ties, with short and empty lists, several golds a query and golds that no list holds."""
     generator = np.random.default_rng(seed)
     cids = tuple(f"d{number}" for number in range(articles))
@@ -38,7 +38,7 @@ def random_case(
         scores[position, :length] = np.sort(generator.permutation(1000)[:length])[::-1]
         gold = generator.choice([*cids, "absent"], size=int(generator.integers(1, 6)), replace=False)
         qrels[f"q{position}"] = frozenset(map(str, gold))
-    return Run("random", tuple(qrels), cids, rows, scores), qrels
+    return TrecRun("random", tuple(qrels), cids, rows, scores), qrels
 
 
 def corpus_of(*cids: str, titles: bool = True) -> Corpus:

@@ -7,13 +7,13 @@ import numpy as np
 from retrieval.config import EvaluationConfig
 from retrieval.experiments.assessment import JudgedRuns, held_out, joined, with_reranked
 from retrieval.experiments.training_summary import summary_text
-from retrieval.records import Article, Corpus, Dataset, Decision, Query, Run
+from retrieval.records import Article, Corpus, Dataset, Decision, Query, TrecRun
 
 CIDS = ("a", "b")
 
 
-def run(name: str, qid: str, rows: list[int], scores: list[float]) -> Run:
-    return Run(name, (qid,), CIDS, np.array([rows], np.int32), np.array([scores], np.float32))
+def run(name: str, qid: str, rows: list[int], scores: list[float]) -> TrecRun:
+    return TrecRun(name, (qid,), CIDS, np.array([rows], np.int32), np.array([scores], np.float32))
 
 
 def test_joined_runs_pad_the_shorter_one() -> None:

@@ -9,17 +9,17 @@ import pytest
 
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.comparison import evaluation_on_same_questions
-from retrieval.records import Query, Run
+from retrieval.records import Query, TrecRun
 
 CIDS = ("L:0", "L:1")
 QUERIES = tuple(Query(f"q{n}", f"Hỏi {n}?", ("L:0",), source="natural") for n in range(3))
 
 
-def run(name: str, queries: tuple[Query, ...], first: int) -> Run:
+def run(name: str, queries: tuple[Query, ...], first: int) -> TrecRun:
     """The article of that row first, for every question."""
     rows = np.tile(np.array([[first, 1 - first]], np.int32), (len(queries), 1))
     scores = np.tile(np.array([[2.0, 1.0]], np.float32), (len(queries), 1))
-    return Run(name, tuple(query.qid for query in queries), CIDS, rows, scores)
+    return TrecRun(name, tuple(query.qid for query in queries), CIDS, rows, scores)
 
 
 TESTED = JudgedRuns(QUERIES, (run("bm25", QUERIES, 1), run("reranked", QUERIES, 1)))  # gold second: MRR 0.5

@@ -74,17 +74,17 @@ def test_the_baselines_have_no_opening_field_and_no_headings(retriever: Retrieve
     corpus = replace(retriever.corpus, articles=tuple(law))
     queries = (*queries_of(retriever, "validation"), *queries_of(retriever, "test"))
     both = (retriever.bi_encoder, CorpusVectors(index.passages, index.titles))
-    config = SearchConfig(opening_weights=(0.3,), title_weights=(0.2,))
+    config = SearchConfig(lead_passage_weights=(0.3,), title_weights=(0.2,))
     found = assess_first_stage(Dataset(corpus, queries), both, both, config, 0, 1, runtime)
     runs = {run.name: run for run in found.test.runs}
-    assert list(runs) == ["bm25", "untouched", "mix", "trained", "hybrid"]
+    assert list(runs) == ["bm25", "zero-shot", "mix", "trained", "hybrid"]
     expected_bm25 = Bm25Index.build(corpus).search(found.test.queries, config.candidates)
     np.testing.assert_array_equal(runs["bm25"].scores, expected_bm25.scores)
     with_headings = Bm25Index.build(corpus, headings=True).search(found.test.queries, config.candidates)
     assert not np.array_equal(with_headings.scores, expected_bm25.scores)
     vectors = embed_queries(retriever.bi_encoder, found.test.queries, runtime)
-    for name, opening in (("untouched", 0.0), ("trained", 0.3)):
-        expected = np.sort(index.scores(vectors, 0.2, opening), axis=1)[:, ::-1]
+    for name, lead in (("zero-shot", 0.0), ("trained", 0.3)):
+        expected = np.sort(index.scores(vectors, 0.2, lead), axis=1)[:, ::-1]
         np.testing.assert_allclose(runs[name].scores[:, :10], expected[:, :10], atol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_only_the_retriever_looks_for_names(retriever: Retriever) -> None:
     index, runtime = retriever.index, retriever.runtime
     asked = [replace(query, text=f"{query.text} theo Bộ luật thử") for query in queries_of(retriever, "test")]
     both = (retriever.bi_encoder, CorpusVectors(index.passages, index.titles))
-    config = SearchConfig(opening_weights=(0.0,), bm25_headings=False, named_weight=1.0)
+    config = SearchConfig(lead_passage_weights=(0.0,), bm25_headings=False, citation_weight=1.0)
     found = assess_first_stage(Dataset(retriever.corpus, tuple(asked)), both, both, config, 0, 1, runtime)
     mix, hybrid = (next(run for run in found.test.runs if run.name == name) for name in ("mix", "hybrid"))
     np.testing.assert_array_equal(hybrid.rows, mix.rows)  # all the articles are of that law

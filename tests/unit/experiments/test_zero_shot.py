@@ -2,14 +2,14 @@
 
 import torch
 
-from retrieval.experiments.zero_shot import untouched_config, untouched_retriever
+from retrieval.experiments.zero_shot import zero_shot_config, zero_shot_retriever
 from retrieval.runtime import Runtime
 
 
 def test_the_encoder_as_it_comes_with_bm25_searches_a_whole_code():
-    config = untouched_config(laws=("45/2019/QH14",))
+    config = zero_shot_config(laws=("45/2019/QH14",))
     config = config.model_copy(update={"bi_encoder": config.bi_encoder.model_copy(update={"layers": 1})})
-    retriever = untouched_retriever(config, Runtime(torch.device("cpu"), torch.float32, 1))
+    retriever = zero_shot_retriever(config, Runtime(torch.device("cpu"), torch.float32, 1))
     assert retriever.cross_encoder is None
     assert len(retriever.corpus.articles) == 220
     assert retriever.settings.titles
@@ -18,4 +18,4 @@ def test_the_encoder_as_it_comes_with_bm25_searches_a_whole_code():
 
 
 def test_without_a_file_of_questions_the_weights_stay_as_they_are(tmp_path):
-    assert untouched_config(tmp_path / "none.csv").data.natural_questions is None
+    assert zero_shot_config(tmp_path / "none.csv").data.natural_questions is None

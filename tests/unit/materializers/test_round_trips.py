@@ -25,7 +25,7 @@ from retrieval.data.validation import validate_dataset
 from retrieval.errors import ArtifactError
 from retrieval.evaluation.reports import write_report
 from retrieval.experiments.assessment import JudgedRuns
-from retrieval.records import Article, Corpus, Dataset, Decision, Passage, Query, Run
+from retrieval.records import Article, Corpus, Dataset, Decision, Passage, Query, TrecRun
 from retrieval.search.embedding import CorpusVectors
 from retrieval.training.checkpoints import EpochResult
 from retrieval.training.hard_negatives import HardNegatives
@@ -35,7 +35,7 @@ ARTICLES = tuple(Article(f"L:{n}", f"Tiêu đề {n}", f"Nội dung điều {n} 
 CORPUS = Corpus(ARTICLES, tuple(Passage(a.cid, 0, a.body, a.body) for a in ARTICLES), tuple(a.title for a in ARTICLES))
 QUERIES = tuple(Query(f"q{n}", f"Hỏi {n}?", (f"L:{n}",), f"Hỏi {n} ?", "natural", "test") for n in range(3))
 DATASET = Dataset(CORPUS, QUERIES)
-RUN = Run(
+RUN = TrecRun(
     "bm25",
     tuple(query.qid for query in QUERIES),
     CORPUS.cids,

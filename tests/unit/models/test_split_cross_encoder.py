@@ -15,7 +15,7 @@ from retrieval.models import split_cross_encoder as late_join
 from retrieval.models.cross_encoder import cross_encoder_from, load_cross_encoder
 from retrieval.models.frozen_layers import read_lower_layers
 from retrieval.models.split_cross_encoder import InteractionHead
-from retrieval.models.state_cache import KnownTexts
+from retrieval.models.state_cache import StateCache
 
 FROZEN = TrainingConfig(epochs=1, freeze_layers=2)
 CONFIG = CrossEncoderConfig(separate_frozen_layers=True, max_tokens=40, max_query_tokens=12, training=FROZEN)
@@ -156,7 +156,7 @@ def test_only_frozen_layers_read_the_texts_apart():
 def test_texts_are_remembered_across_calls_and_scores_stay_the_same(reranker, runtime, monkeypatch):
     made, rows = reranker
     plain = made.score(PAIRS, runtime)
-    made.late.memory = KnownTexts(1 << 20)
+    made.late.memory = StateCache(1 << 20)
     read, lower = [], late_join.read_lower_layers
     monkeypatch.setattr(
         late_join, "read_lower_layers", lambda model, texts, *rest: read.extend(texts) or lower(model, texts, *rest)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from retrieval.models.frozen_layers import TokenStates
-from retrieval.models.state_cache import KnownTexts
+from retrieval.models.state_cache import StateCache
 
 TEXTS = [(1, 2), (3, 4, 5), (6,)]
 STATES = TokenStates(
@@ -25,7 +25,7 @@ def held_bytes(known):
 
 
 def test_what_is_remembered_is_recalled_and_the_rest_left_out():
-    known = KnownTexts(1_000)
+    known = StateCache(1_000)
     known.remember(STATES)
     recalled = known.recall([TEXTS[1], (9, 9)])
     assert list(recalled.bounds) == [TEXTS[1]]
@@ -34,7 +34,7 @@ def test_what_is_remembered_is_recalled_and_the_rest_left_out():
 
 
 def test_what_was_not_asked_for_longest_is_forgotten_first():
-    known = KnownTexts(20)  # bytes; the texts have 8, 12 and 4
+    known = StateCache(20)  # bytes; the texts have 8, 12 and 4
     known.remember(only(0, 1))
     known.recall([TEXTS[0]])
     known.remember(only(2))
@@ -43,21 +43,21 @@ def test_what_was_not_asked_for_longest_is_forgotten_first():
 
 
 def test_a_text_that_does_not_fit_at_all_is_not_held():
-    known = KnownTexts(6)
+    known = StateCache(6)
     known.remember(only(1))
     assert known.recall(TEXTS).bounds == {}
     assert held_bytes(known) == 0
 
 
 def test_remembering_twice_counts_once():
-    known = KnownTexts(1_000)
+    known = StateCache(1_000)
     for _ in range(3):
         known.remember(STATES)
     assert held_bytes(known) == STATES.vectors.nbytes
 
 
 def test_threads_together_leave_the_count_right():
-    known = KnownTexts(16)
+    known = StateCache(16)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: (known.remember(only(n % 3)), known.recall(TEXTS)), range(600)))
     assert held_bytes(known) == sum(STATES.of(text).nbytes for text in known.recall(TEXTS).bounds) <= 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.records import Article, Corpus, Run
-from retrieval.search.citations import Named, NamedLaws, favour
+from retrieval.records import Article, Corpus, TrecRun
+from retrieval.search.citations import CitedLaws, Named, boost_cited
 from retrieval.search.rerank import blend_probabilities
 
 LAWS = {
@@ -22,7 +22,7 @@ def corpus_of(cids=CIDS, laws=LAWS):
     return Corpus(tuple(Article(cid, "", "Nội dung.", laws.get(cid.split(":")[0], "")) for cid in cids), ())
 
 
-NAMED = NamedLaws.of(corpus_of())
+NAMED = CitedLaws.of(corpus_of())
 
 
 def named(question):
@@ -39,7 +39,7 @@ def order(run, position=0):
 
 
 def run_of_rows(rows, scores, qids=("q",)):
-    return Run("hybrid", qids, CIDS, np.array(rows, np.int32), np.array(scores, np.float32))
+    return TrecRun("hybrid", qids, CIDS, np.array(rows, np.int32), np.array(scores, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_an_article_of_another_text_is_none_of_these(question):
 
 def test_the_year_tells_two_laws_of_one_name_apart():
     laws = {"33/2005/QH11": "Bộ luật dân sự 2005", "91/2015/QH13": "Bộ luật dân sự 2015"}
-    both = NamedLaws.of(corpus_of(("33/2005/QH11:1", "91/2015/QH13:1"), laws))
+    both = CitedLaws.of(corpus_of(("33/2005/QH11:1", "91/2015/QH13:1"), laws))
     assert both.named("Điều 1 Bộ luật dân sự năm 2015").articles == {1}
     assert both.named("Điều 1 Bộ luật dân sự số 33/2005/QH11").articles == {0}
     assert both.named("Điều 1 BLDS").articles == {0, 1}
 
 
 def test_the_year_of_a_name_without_one_is_that_of_the_laws_number():
-    land = NamedLaws.of(corpus_of(("31/2024/QH15:1",), {"31/2024/QH15": "Luật Đất đai"}))
+    land = CitedLaws.of(corpus_of(("31/2024/QH15:1",), {"31/2024/QH15": "Luật Đất đai"}))
     assert land.named("Điều 1 Luật Đất đai 2024").articles == {0}
     assert land.named("Điều 1 Luật Đất đai 2013").articles == frozenset()
 
@@ -186,12 +186,12 @@ def test_a_number_or_a_last_year_after_a_comma_and_one_in_brackets_are_the_laws(
 
 
 def test_ids_that_are_no_law_numbers_name_none():
-    plain = NamedLaws.of(corpus_of(("3:2", "4:2"), {}))
+    plain = CitedLaws.of(corpus_of(("3:2", "4:2"), {}))
     assert plain.named("lương tháng 3") == Named()
 
 
 def favoured(run, *questions, weight=0.3):
-    return favour(run, [NAMED.named(question) for question in questions], weight)
+    return boost_cited(run, [NAMED.named(question) for question in questions], weight)
 
 
 def test_a_named_article_comes_first_though_neither_search_found_it():
@@ -228,5 +228,5 @@ def test_questions_that_name_nothing_keep_their_hits_beside_one_that_does():
 def test_where_nothing_is_named_or_nobody_looked_the_run_is_the_same():
     run = run_of_rows([[0, 6]], [[1.0, 0.8]])
     assert favoured(run, "nghỉ phép") is run
-    assert favour(run, (), 0.3) is run
-    assert NamedLaws.of(corpus_of(("17", "18"), {})).named("Điều 18 Bộ luật Lao động") == Named()
+    assert boost_cited(run, (), 0.3) is run
+    assert CitedLaws.of(corpus_of(("17", "18"), {})).named("Điều 18 Bộ luật Lao động") == Named()

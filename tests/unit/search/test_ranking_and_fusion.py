@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import SearchError
-from retrieval.records import Run
+from retrieval.records import TrecRun
 from retrieval.search.fusion import fuse, min_max
 from retrieval.search.ranking import run_of, top_k
 
@@ -12,7 +12,7 @@ CIDS = ("a", "b", "c", "d")
 
 
 def make_run(name, rows, scores, qids=("q",)):
-    return Run(name, qids, CIDS, np.array(rows, dtype=np.int32), np.array(scores, dtype=np.float32))
+    return TrecRun(name, qids, CIDS, np.array(rows, dtype=np.int32), np.array(scores, dtype=np.float32))
 
 
 def test_top_k_agrees_with_a_full_stable_sort_on_scores_with_ties():

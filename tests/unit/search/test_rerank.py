@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retrieval.records import Run
+from retrieval.records import TrecRun
 from retrieval.search.rerank import blend, sigmoid
 
 CIDS = tuple("abcde")
@@ -12,7 +12,7 @@ CIDS = tuple("abcde")
 @pytest.fixture
 def run():
     rows = np.array([[0, 1, 2, 3, -1]], np.int32)
-    return Run("hybrid", ("q",), CIDS, rows, np.array([[0.9, 0.7, 0.5, 0.1, -np.inf]], np.float32))
+    return TrecRun("hybrid", ("q",), CIDS, rows, np.array([[0.9, 0.7, 0.5, 0.1, -np.inf]], np.float32))
 
 
 def order(run):

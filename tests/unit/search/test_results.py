@@ -89,5 +89,5 @@ def test_an_article_that_the_question_names_is_the_first_answer(retriever):
     first, second, *_ = retriever.search(question, 3)
     assert (first.article.cid, second.article.cid) == ("1/2020/QH14:17", "1/2020/QH14:1")
     assert (first.first_stage.named, second.first_stage.named) == ("article", "part")
-    blind = retriever.with_settings(replace(retriever.settings, named_weight=0.0)).search(question, 3)[0]
+    blind = retriever.with_settings(replace(retriever.settings, citation_weight=0.0)).search(question, 3)[0]
     assert (blind.article.cid, blind.first_stage.named) == ("1/2020/QH14:1", None)

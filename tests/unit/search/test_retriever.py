@@ -84,7 +84,7 @@ def test_questions_are_segmented_only_where_a_part_reads_words(retriever, part):
 
 
 def test_hybrid_run_is_the_fusion_of_both_runs_by_their_weight(retriever):
-    mixed = joined(retriever, bm25_weight=0.4, named_weight=0.0)
+    mixed = joined(retriever, bm25_weight=0.4, citation_weight=0.0)
     stage = mixed.first_stage(mixed.prepare(QUESTIONS))
     expected = fuse(stage.dense, stage.bm25, 0.4, mixed.settings.candidates)
     np.testing.assert_array_equal(stage.hybrid.rows, expected.rows)
@@ -93,7 +93,7 @@ def test_hybrid_run_is_the_fusion_of_both_runs_by_their_weight(retriever):
 
 @pytest.mark.parametrize(("weight", "winner"), [(0.0, "dense"), (1.0, "bm25")])
 def test_hybrid_run_at_either_end_is_led_by_that_searcher(retriever, weight, winner):
-    one = joined(retriever, bm25_weight=weight, named_weight=0.0)
+    one = joined(retriever, bm25_weight=weight, citation_weight=0.0)
     stage = one.first_stage(one.prepare(QUESTIONS))
     for position in range(len(QUESTIONS)):
         assert order(stage.hybrid, position)[0] == order(getattr(stage, winner), position)[0]
@@ -133,7 +133,7 @@ def test_named_article_that_no_searcher_found_is_the_answer(retriever):
     question = "Điều 17 Bộ luật thử"
     one = joined(retriever, candidates=1)
     assert cids(one.search(question)) == ["1/2020/QH14:17"]
-    blind = joined(retriever, candidates=1, named_weight=0.0)
+    blind = joined(retriever, candidates=1, citation_weight=0.0)
     assert blind.first_stage(blind.prepare([question])).named == ()
 
 
@@ -219,7 +219,7 @@ def test_answers_are_the_first_k_of_the_reranked_run(retriever):
 
 
 def test_more_answers_than_candidates_are_not_made_up(retriever):
-    answers = joined(retriever, candidates=6, named_weight=0.0).search(QUESTION, 10 * ARTICLES)
+    answers = joined(retriever, candidates=6, citation_weight=0.0).search(QUESTION, 10 * ARTICLES)
     assert len(answers) == len(set(cids(answers))) == 6
 
 

@@ -10,18 +10,18 @@ import pytest
 
 from retrieval.data.validation import validate_dataset
 from retrieval.experiments.assessment import JudgedRuns
-from retrieval.records import Article, Corpus, Dataset, Decision, Passage, Query, Run
+from retrieval.records import Article, Corpus, Dataset, Decision, Passage, Query, TrecRun
 from retrieval.search.embedding import CorpusVectors
 from retrieval.training.hard_negatives import HardNegatives
 from retrieval.training.loop import TrainingReport
 from steps.data.validate_data import validate_data
-from steps.log_summary import amount, told
+from steps.log_summary import amount, log_summary
 
 ARTICLES = tuple(Article(f"L:{n}", f"Tiêu đề {n}", f"Nội dung điều {n}", "Luật") for n in range(3))
 CORPUS = Corpus(ARTICLES, tuple(Passage(a.cid, 0, a.body, a.body) for a in ARTICLES), tuple(a.title for a in ARTICLES))
 QUERIES = tuple(Query(f"q{n}", f"Hỏi {n}?", (f"L:{n}",), f"Hỏi {n} ?", "natural", "test") for n in range(2))
 DATASET = Dataset(CORPUS, QUERIES)
-RUN = Run("bm25", ("q0", "q1"), CORPUS.cids, np.zeros((2, 1), np.int32), np.ones((2, 1), np.float32))
+RUN = TrecRun("bm25", ("q0", "q1"), CORPUS.cids, np.zeros((2, 1), np.int32), np.ones((2, 1), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_came_in_what_went_out_and_seconds_are_one_line(caplog: pytest.LogC
         return Dataset(dataset.corpus, dataset.queries * 2), Decision(name, True, ())
 
     with caplog.at_level(logging.INFO, logger="steps.log_summary"):
-        results = told(double)(DATASET, "here", seed=3)
+        results = log_summary(double)(DATASET, "here", seed=3)
     assert results == double(DATASET, "here", 3)
     (line,) = caplog.messages
     came, made = "3 articles, 3 passages, 2 queries", "3 articles, 3 passages, 4 queries; verdict passed"
@@ -62,7 +62,7 @@ def test_a_step_that_fails_is_not_told_as_done(caplog: pytest.LogCaptureFixture)
         raise ValueError("row 17")
 
     with caplog.at_level(logging.INFO, logger="steps.log_summary"), pytest.raises(ValueError, match="row 17"):
-        told(broken)()
+        log_summary(broken)()
     assert caplog.messages == []
 
 

@@ -223,8 +223,8 @@ def test_a_late_joined_cross_encoder_ends_with_the_same_weights_when_resumed(tin
         train_cross_encoder(broken, *rest, tmp_path / "broken", quiet, passage_of(dataset))
     train_cross_encoder(start, *rest, tmp_path / "broken", quiet, passage_of(dataset))
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), start.parameters(), strict=True))
-    untouched = cross_encoder_from(config, tiny)
-    pairs = zip(whole.named_parameters(), untouched.parameters(), strict=True)
+    pretrained = cross_encoder_from(config, tiny)
+    pairs = zip(whole.named_parameters(), pretrained.parameters(), strict=True)
     assert {name.split(".layer.")[-1][0] for (name, a), b in pairs if not torch.equal(a, b)} == {"2", "h"}
 
 

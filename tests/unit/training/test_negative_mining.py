@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retrieval.config import MiningConfig
-from retrieval.records import Article, Corpus, Passage, Query, Run
+from retrieval.records import Article, Corpus, Passage, Query, TrecRun
 from retrieval.training.negative_mining import mine_hard_negatives
 
 CIDS = tuple("abcdefgh")
@@ -20,7 +20,7 @@ def corpus():
 @pytest.fixture
 def run():
     rows = np.arange(8, dtype=np.int32)[None]
-    return Run("dense", ("q",), CIDS, rows, np.linspace(0.9, 0.2, 8, dtype=np.float32)[None])
+    return TrecRun("dense", ("q",), CIDS, rows, np.linspace(0.9, 0.2, 8, dtype=np.float32)[None])
 
 
 def mine(run, corpus, golds=None, seed=0, cids=("a",), **settings):

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from deployment.api.middleware import Doors, Keys, RateLimit
+from deployment.api.middleware import Keys, RateLimit, ServiceMiddleware
 from deployment.errors import RateLimited, Unauthorized
 from deployment.settings import ServingSettings
 
@@ -91,7 +91,7 @@ async def visit(app, metrics, body=b"{}", headers=(), path="/infer", stay=True, 
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers), "client": ("1.2.3.4", 5)}
-    await Doors(app, ServingSettings(**settings), metrics)(scope, receive, send)
+    await ServiceMiddleware(app, ServingSettings(**settings), metrics)(scope, receive, send)
     if not sent:
         return 0, {}, b""
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])

@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_nothing_and_what_was_there(retriever_folder, bundle,
 
     before = contents(copied)
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(ArtifactError, match=r"No space left on device.*what was there before is untouched"):
+    with pytest.raises(ArtifactError, match=r"No space left on device.*what was there before is unchanged"):
         make_bundle(retriever_folder, copied)
     assert contents(copied) == before
     assert [path.name for path in copied.parent.iterdir()] == ["copied"]

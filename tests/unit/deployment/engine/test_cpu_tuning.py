@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deployment.engine.cpu_tuning import GiveBack, ThreadChoice
+from deployment.engine.cpu_tuning import MemoryTrimmer, ThreadChoice
 
 
 def run(choice, cost, times):
@@ -37,7 +37,7 @@ def test_one_thread_leaves_no_choice():
 @pytest.mark.skipif(sys.platform != "linux", reason="other C libraries have no malloc_trim")
 def test_memory_is_given_back_at_most_every_two_seconds():
     now = [0.0]
-    heap = GiveBack(lambda: now[0])
+    heap = MemoryTrimmer(lambda: now[0])
     given = []
     for now[0] in (0.0, 1.9, 2.0, 2.1, 3.9, 4.0, 5.5):
         given.append(heap.sometimes())

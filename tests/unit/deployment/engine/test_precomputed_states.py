@@ -11,7 +11,7 @@ import torch
 
 from deployment.engine import precomputed_states as module
 from deployment.engine import reranking
-from deployment.engine.precomputed_states import BundledLaw, command_of, law_states, main
+from deployment.engine.precomputed_states import BundledStates, command_of, main, precomputed_states
 from deployment.engine.reranking import RerankingEngine
 from deployment.settings import read_settings
 from retrieval.data.fields import reranker_document
@@ -31,8 +31,8 @@ def pairs(bundle):
 
 
 def test_without_a_file_nothing_is_known_and_nothing_is_made(bundle, tmp_path):
-    assert law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path / "none") is None
-    assert law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path) is None
+    assert precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path / "none") is None
+    assert precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -41,7 +41,7 @@ def test_the_command_makes_the_file_that_a_reranker_maps(bundle, tmp_path, monke
     assert main(["--bundle", str(bundle.folder), "--to", str(tmp_path)]) == 0
     assert "token vectors in" in capsys.readouterr().out
     model, plain = bundle.cross_encoder(), bundle.cross_encoder()
-    states = law_states(bundle, model, RUNTIME, tmp_path)
+    states = precomputed_states(bundle, model, RUNTIME, tmp_path)
     assert states is not None
     assert isinstance(states.vectors, np.memmap)
     rows = model.tokenize(pairs)
@@ -67,18 +67,18 @@ def test_a_file_that_cannot_be_kept_fails_the_command_and_says_what_to_do(bundle
 @pytest.mark.parametrize("content", [b"", b"x" * 50])
 def test_a_file_that_was_emptied_or_holds_something_else_counts_as_missing_and_is_made_anew(bundle, tmp_path, content):
     model = bundle.cross_encoder()
-    law_states(bundle, model, RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, model, RUNTIME, tmp_path, make=True)
     (file,) = tmp_path.glob("*.npy")
     whole = file.read_bytes()
     file.unlink()
     file.write_bytes(content)
-    assert law_states(bundle, model, RUNTIME, tmp_path) is None
-    law_states(bundle, model, RUNTIME, tmp_path, make=True)
+    assert precomputed_states(bundle, model, RUNTIME, tmp_path) is None
+    precomputed_states(bundle, model, RUNTIME, tmp_path, make=True)
     assert file.read_bytes() == whole
 
 
 async def test_an_engine_learns_of_the_law_after_it_is_ready(bundle, metrics, pairs, tmp_path):
-    states = law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    states = precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     model = bundle.cross_encoder()
     engine = RerankingEngine(model, bundle.facts, RUNTIME, metrics, find_law=lambda: states)
     before = await engine.score_pairs(pairs)
@@ -91,7 +91,7 @@ async def test_an_engine_learns_of_the_law_after_it_is_ready(bundle, metrics, pa
 
 
 def law_of(bundle, folder, **given):
-    return BundledLaw(bundle, bundle.cross_encoder(), RUNTIME, read_settings({}, states=folder, **given))
+    return BundledStates(bundle, bundle.cross_encoder(), RUNTIME, read_settings({}, states=folder, **given))
 
 
 def test_what_is_missing_is_said_once_with_the_command_and_found_when_it_is_there(bundle, tmp_path, caplog):
@@ -104,7 +104,7 @@ def test_what_is_missing_is_said_once_with_the_command_and_found_when_it_is_ther
     assert states.make == f"python -m deployment.engine.precomputed_states --bundle {bundle.folder} --to {tmp_path}"
     (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert states.make in said and "0 of 24" in said
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     assert law() is not None
     assert (law.passage_states.status, law.passage_states.known, law.passage_states.make) == ("known", 24, "")
 
@@ -119,19 +119,19 @@ def test_the_command_it_names_has_the_precision_of_the_service_and_no_default(bu
 
 def test_vectors_of_another_precision_model_or_law_are_not_taken(bundle, tmp_path):
     half = Runtime(torch.device("cpu"), torch.bfloat16, 1)
-    law_states(bundle, bundle.cross_encoder(), half, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), half, tmp_path, make=True)
     other = bundle.cross_encoder()
     with torch.no_grad():
         next(other.backbone.parameters()).add_(0.1)
-    law_states(bundle, other, RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, other, RUNTIME, tmp_path, make=True)
     assert law_of(bundle, tmp_path)() is None
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     assert law_of(bundle, tmp_path)() is not None
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
 
 def test_a_damaged_file_is_not_made_again_by_a_service_but_by_the_command(bundle, tmp_path, caplog):
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     (file,) = tmp_path.glob("*.npy")
     whole = file.read_bytes()
     file.write_bytes(whole[:-7])
@@ -139,19 +139,19 @@ def test_a_damaged_file_is_not_made_again_by_a_service_but_by_the_command(bundle
     assert law() is None
     assert law.passage_states.status == "missing"
     assert file.read_bytes() == whole[:-7]
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     assert file.read_bytes() == whole
     assert law() is not None
 
 
 def test_a_bundle_that_uses_a_file_is_noted_so_that_the_file_stays(bundle, tmp_path):
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     (file,) = tmp_path.glob("*.npy")
     assert needed_files(tmp_path, tmp_path / "no-models") == {file.name}
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_note(bundle, tmp_path, monkeypatch):
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     (tmp_path / ".uses.json").unlink()
     monkeypatch.setattr(kept_states, "write_file", refused)
     assert law_of(bundle, tmp_path)() is not None
@@ -184,7 +184,7 @@ async def test_an_engine_finds_what_is_made_while_it_serves(bundle, metrics, pai
     await engine.warm_up()
     before = await engine.score_pairs(pairs)
     assert model.late.states == ()
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     while not model.late.states:
         await asyncio.sleep(0.01)
     assert engine.passage_states.status == "known"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deployment.gateway.circuit_breaker import PatientReranker
+from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.stages import Document, RerankFault
 
 DOCUMENTS = [Document("a", "", "một"), Document("b", "", "hai")]
@@ -47,7 +47,7 @@ def reranker():
 
 @pytest.fixture
 def patient(reranker, clock):
-    return PatientReranker(reranker, 0.02, faults_before_rest=3, rest_seconds=10.0, clock=clock)
+    return CircuitBreakerReranker(reranker, 0.02, faults_before_rest=3, rest_seconds=10.0, clock=clock)
 
 
 def outcome(patient):
@@ -62,17 +62,20 @@ def outcome(patient):
 
 def test_a_reranker_that_hangs_is_slow_then_rests_so_that_nobody_waits_for_it(patient, reranker):
     reranker.does = "hang"
-    assert [outcome(patient) for _ in range(5)] == ["slow", "slow", "slow", "resting", "resting"]
+    assert [outcome(patient) for _ in range(5)] == ["slow", "slow", "slow", "circuit_open", "circuit_open"]
     assert reranker.asked == 3
 
 
 def test_after_its_rest_one_question_tries_and_its_answer_ends_the_rest(patient, reranker, clock):
     reranker.does = "down"
-    assert [outcome(patient) for _ in range(4)] == ["down", "down", "down", "resting"]
+    assert [outcome(patient) for _ in range(4)] == ["down", "down", "down", "circuit_open"]
     clock.seconds += 10.0
-    assert [outcome(patient), outcome(patient)] == ["down", "resting"]  # the trial failed: it rests again
+    assert [outcome(patient), outcome(patient)] == [
+        "down",
+        "circuit_open",
+    ]  # the trial failed
     reranker.does = "answer"
-    assert outcome(patient) == "resting"
+    assert outcome(patient) == "circuit_open"
     clock.seconds += 10.0
     assert [outcome(patient), outcome(patient)] == [[0.5, 0.5], [0.5, 0.5]]
 
@@ -89,7 +92,7 @@ def test_only_one_question_waits_for_the_trial(patient, reranker, clock):
         return await asyncio.gather(*(patient.score("hỏi", DOCUMENTS) for _ in range(8)), return_exceptions=True)
 
     reasons = [fault.reason for fault in asyncio.run(together())]
-    assert sorted(reasons) == ["resting"] * 7 + ["slow"]
+    assert sorted(reasons) == ["circuit_open"] * 7 + ["slow"]
     assert reranker.asked == before + 1
 
 

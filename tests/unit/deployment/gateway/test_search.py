@@ -9,8 +9,8 @@ from deployment.bundle.format import BundleFacts
 from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.reranking import RerankingEngine
 from deployment.errors import DeadlinePassed, InvalidInput, ModelFault, Overloaded
-from deployment.gateway.article_view import Library
-from deployment.gateway.circuit_breaker import PatientReranker
+from deployment.gateway.article_view import ArticleView
+from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
@@ -58,7 +58,9 @@ def searched(retriever, question=QUESTION, top_k=12, rerank=True, reranker=None,
         first = OwnFirstStage(EmbeddingEngine(retriever, FACTS, metrics), 30.0)
         second = reranker or OwnReranker(RerankingEngine(retriever.cross_encoder, FACTS, retriever.runtime, metrics))
         joined = replace(retriever.settings, **settings)
-        engine = SearchEngine(first, PatientReranker(second, 30.0), Library(retriever.corpus), joined, FACTS, metrics)
+        engine = SearchEngine(
+            first, CircuitBreakerReranker(second, 30.0), ArticleView(retriever.corpus), joined, FACTS, metrics
+        )
         try:
             return await engine.search(question, top_k, rerank)
         finally:
@@ -206,8 +208,8 @@ def test_both_models_are_warm_before_the_gateway_is_ready(retriever):
         async def warm_up(self):
             warmed.append(self.name)
 
-    metrics, library = EndpointMetrics("gateway", ()), Library(retriever.corpus)
-    patient = PatientReranker(Stage("second"), 1.0)
+    metrics, library = EndpointMetrics("gateway", ()), ArticleView(retriever.corpus)
+    patient = CircuitBreakerReranker(Stage("second"), 1.0)
     asyncio.run(SearchEngine(Stage("first"), patient, library, retriever.settings, FACTS, metrics).warm_up())
     assert warmed == ["first", "second"]
     assert "common" in vars(library)

@@ -14,7 +14,7 @@ import torch
 from deployment.bundle.format import Bundle
 from deployment.engine import reranking
 from deployment.engine.embedding import EmbeddingEngine
-from deployment.engine.precomputed_states import law_states
+from deployment.engine.precomputed_states import precomputed_states
 from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
 from retrieval.errors import ConfigError
@@ -154,7 +154,7 @@ def test_the_first_answer_tells_what_is_missing_of_the_law_and_what_is_made_late
     assert "passage_states" not in second
     assert worker.engine is not None
     runtime = Runtime(torch.device("cpu"), torch.float32, 1)
-    law_states(bundle, bundle.cross_encoder(), runtime, tmp_path, make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), runtime, tmp_path, make=True)
     while worker.engine.passage_states.status != "known":
         time.sleep(0.01)
     after = jobs(worker, {"action": "score_pair", **PAIR})[0]["output"]

@@ -11,7 +11,7 @@ from retrieval.errors import ArtifactError
 @pytest.fixture
 def nothing_trained(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serve, "untouched_bundle", lambda: "the untouched one")
+    monkeypatch.setattr(serve, "zero_shot_bundle", lambda: "the pretrained one")
 
 
 class Terminal(io.StringIO):
@@ -27,36 +27,36 @@ def test_a_person_at_a_terminal_is_asked(nothing_trained, monkeypatch, typed, ag
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     monkeypatch.setattr("sys.stderr", asked)
     if agreed:
-        assert serve.choose_bundle(serve.NEWEST, untouched=False) == "the untouched one"
+        assert serve.choose_bundle(serve.NEWEST, pretrained=False) == "the pretrained one"
     else:
-        with pytest.raises(ArtifactError, match="make serve ARGS=--untouched"):
-            serve.choose_bundle(serve.NEWEST, untouched=False)
+        with pytest.raises(ArtifactError, match="make serve ARGS=--zero-shot"):
+            serve.choose_bundle(serve.NEWEST, pretrained=False)
     assert "no trained retriever here" in asked.getvalue()
     assert asked.getvalue().endswith("[y/N] ")
 
 
 def test_where_nobody_is_nothing_is_asked_and_nothing_is_made(nothing_trained, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    with pytest.raises(ArtifactError, match="--untouched"):
-        serve.choose_bundle(serve.NEWEST, untouched=False)
+    with pytest.raises(ArtifactError, match="--zero-shot"):
+        serve.choose_bundle(serve.NEWEST, pretrained=False)
     assert capsys.readouterr().err == ""
 
 
 def test_it_is_served_without_a_question_where_it_is_named(nothing_trained):
-    assert serve.choose_bundle(serve.NEWEST, untouched=True) == "the untouched one"
+    assert serve.choose_bundle(serve.NEWEST, pretrained=True) == "the pretrained one"
 
 
 def test_a_version_that_is_named_and_not_there_is_no_reason_to_offer_another(nothing_trained, monkeypatch):
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     with pytest.raises(ArtifactError, match="no such retriever"):
-        serve.choose_bundle("7", untouched=False)
+        serve.choose_bundle("7", pretrained=False)
 
 
 def test_the_users_bundle_is_served_unless_an_option_names_another(nothing_trained, bundle):
-    assert serve.choose_bundle(serve.NEWEST, untouched=False, named=bundle.folder).folder == bundle.folder
-    assert serve.choose_bundle(serve.NEWEST, untouched=True, named=bundle.folder) == "the untouched one"
+    assert serve.choose_bundle(serve.NEWEST, pretrained=False, named=bundle.folder).folder == bundle.folder
+    assert serve.choose_bundle(serve.NEWEST, pretrained=True, named=bundle.folder) == "the pretrained one"
     with pytest.raises(ArtifactError, match="no such retriever"):
-        serve.choose_bundle("7", untouched=False, named=bundle.folder)
+        serve.choose_bundle("7", pretrained=False, named=bundle.folder)
 
 
 @pytest.mark.parametrize(

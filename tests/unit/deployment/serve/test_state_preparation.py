@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from deployment.serve import state_preparation as law_reading
-from deployment.serve.state_preparation import reading_law
+from deployment.serve.state_preparation import preparing_states
 
 PATIENCE_SECONDS = 30.0
 MISSING = {"status": "missing", "known": 0, "of": 7, "make": "python -c 'print(1)'"}
@@ -56,7 +56,7 @@ def ready(states, reranker="ready"):
 
 
 def said(gateway, wanted, tmp_path, caplog, ended):
-    with caplog.at_level(logging.INFO), reading_law(gateway, wanted, tmp_path / "log") as reading:
+    with caplog.at_level(logging.INFO), preparing_states(gateway, wanted, tmp_path / "log") as reading:
         ends = time.monotonic() + PATIENCE_SECONDS
         while not ended(caplog.text):
             assert time.monotonic() < ends, caplog.text
@@ -80,7 +80,7 @@ def test_nobody_watching_is_no_wish_to_read(gateway, tmp_path, caplog):
 def test_it_is_read_where_that_is_wanted_with_what_the_service_names(gateway, tmp_path, caplog):
     gateway.answers = [ready(LOOKED_FOR), ready(MISSING)]
     text = said(gateway, True, tmp_path, caplog, lambda text: "the law is read" in text)
-    assert "--no-law-states" in text
+    assert "--no-precompute-states" in text
     assert (tmp_path / "log").read_text() == "1\n"
 
 
@@ -92,7 +92,7 @@ def test_a_reading_that_fails_is_said_with_its_log(gateway, tmp_path, caplog):
 
 def test_a_reading_under_way_ends_with_serving(gateway, tmp_path, caplog):
     gateway.answers = [ready(MISSING | {"make": "python -c 'import time; time.sleep(600)'"})]
-    with caplog.at_level(logging.INFO), reading_law(gateway, True, tmp_path / "log") as reading:
+    with caplog.at_level(logging.INFO), preparing_states(gateway, True, tmp_path / "log") as reading:
         while reading._process is None:
             reading()
         process = reading._process
@@ -110,7 +110,7 @@ def test_a_reading_under_way_ends_with_serving(gateway, tmp_path, caplog):
 )
 def test_nothing_is_said_where_nothing_is_missing_and_then_nobody_is_asked_again(gateway, answers, tmp_path, caplog):
     gateway.answers = answers
-    with caplog.at_level(logging.INFO), reading_law(gateway, True, tmp_path / "log") as reading:
+    with caplog.at_level(logging.INFO), preparing_states(gateway, True, tmp_path / "log") as reading:
         ends = time.monotonic() + PATIENCE_SECONDS
         while reading._ask_at is not None:
             assert time.monotonic() < ends

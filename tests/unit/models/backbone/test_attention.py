@@ -1,4 +1,4 @@
-"""Attention over rows end to end: torch's own row by row, in float32 exactly and in bfloat16 closely."""
+"""Attention over rows concatenated: torch's own row by row, in float32 exactly and in bfloat16 closely."""
 
 from __future__ import annotations
 
