@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _READY_SECONDS = 300.0
 _OFFER = "without training, the bundled encoder and BM25 can be served; reading all the law once takes some minutes"
+_FORMER_OPTIONS = {
+    "--untouched": "--zero-shot",
+    "--law-states": "--precompute-states",
+    "--no-law-states": "--no-precompute-states",
+}
 
 
 @dataclass(frozen=True)
@@ -253,4 +258,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="read the law for the reranker beside serving, where that was not done (default: where a person watches)",
     )
     parser.add_argument("--tied", action="store_true", help="stop when whoever started this ends, as make serve does")
+    for word in sys.argv[1:] if argv is None else argv:
+        if word in _FORMER_OPTIONS:
+            parser.error(f"{word} is now called {_FORMER_OPTIONS[word]}; type that")
     return parser.parse_args(argv)

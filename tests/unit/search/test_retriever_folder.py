@@ -1,5 +1,6 @@
 """A retriever is the same from its folder, which is whole or absent: damage is refused, a failed save undone."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ArtifactError
+from retrieval.folders import write_folder
+from retrieval.models.io.model_settings import settings_file
 from retrieval.search.retriever import Retriever, load_retriever, read_retriever
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
@@ -43,6 +46,41 @@ def test_cross_encoder_is_left_out_where_nobody_reranks_or_none_was_saved(retrie
     loaded = load_retriever(tmp_path / "bare", retriever.runtime)
     assert loaded.cross_encoder is None
     assert loaded.search(QUESTION) == bare.search(QUESTION)
+
+
+FORMER = {"lead_passage_weight": "opening_weight", "citation_weight": "named_weight"}
+
+
+def as_before(folder: Path, target: Path) -> Path:
+    """The folder as the version before wrote it: other names of the settings, and of two of them."""
+    with write_folder(target) as staging:
+        shutil.copytree(folder, staging, dirs_exist_ok=True)
+        (staging / "manifest.json").unlink()
+        settings = json.loads((staging / "retriever.json").read_text())
+        (staging / "retriever.json").unlink()
+        former = {FORMER.get(name, name): value for name, value in settings.items()}
+        (staging / "settings.json").write_text(json.dumps(former))
+        for model in ("bi-encoder", "cross-encoder"):
+            with write_folder(staging / f"{model}-former") as inner:
+                for path in (staging / model).iterdir():
+                    if path.name != "manifest.json":
+                        place = inner / {"settings.json": "retriever.json"}.get(path.name, path.name)
+                        shutil.copytree(path, place) if path.is_dir() else shutil.copy(path, place)
+            shutil.rmtree(staging / model)
+            (staging / f"{model}-former").rename(staging / model)
+    return target
+
+
+def test_a_folder_of_the_version_before_answers_the_same(retriever, kept, tmp_path):
+    loaded = load_retriever(as_before(kept, tmp_path / "former"), retriever.runtime)
+    assert loaded.settings == retriever.settings
+    assert loaded.bi_encoder.settings == retriever.bi_encoder.settings
+    assert loaded.search(QUESTION, 12) == retriever.search(QUESTION, 12)
+
+
+def test_settings_of_another_program_in_a_model_folder_are_not_taken_for_ours(tmp_path):
+    (tmp_path / "settings.json").write_text(json.dumps({"theme": "dark"}))
+    assert settings_file(tmp_path) is None
 
 
 PARTS = ["passages.npy", "titles.npy", "bi-encoder/model.safetensors", "cross-encoder/model.safetensors"]

@@ -67,3 +67,12 @@ def test_a_wrong_variable_ends_it_before_anything_is_made(nothing_trained, monke
     monkeypatch.setattr(serve, "choose_bundle", lambda *_: pytest.fail("something was made"))
     assert serve.main([]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("former", "now"), [("--untouched", "--zero-shot"), ("--no-law-states", "--no-precompute-states")]
+)
+def test_a_former_option_is_refused_with_its_name_of_today(capsys, former, now):
+    with pytest.raises(SystemExit):
+        serve._arguments([former])
+    assert f"{former} is now called {now}; type that" in capsys.readouterr().err
