@@ -87,7 +87,8 @@ class BundledStates:
     ) -> None:
         """Set up; nothing is looked for yet. Arguments as of `precomputed_states`."""
         self._bundle, self._model, self._runtime = bundle, cross_encoder, runtime
-        self._folder, self._seen = settings.states, frozenset[tuple[Path, int]]()
+        # absolute: it is looked for again and again, whatever folder the process works in by then
+        self._folder, self._seen = settings.states.absolute(), frozenset[tuple[Path, int]]()
         self._make = command_of(bundle, settings)
         self._told = False
         self.passage_states = self._as("being_looked_for")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,3 +201,15 @@ async def test_an_engine_that_waits_for_the_law_closes_at_once(bundle, metrics, 
     await engine.warm_up()
     await engine.close()
     assert (await engine.readiness())["passage_states"].status == "missing"
+
+
+def test_the_law_is_looked_for_below_the_folder_that_the_service_was_started_in(bundle, tmp_path, monkeypatch):
+    started, other = tmp_path / "started", tmp_path / "other"
+    for folder in (started, other):
+        folder.mkdir()
+    monkeypatch.chdir(started)
+    law = BundledLaw(bundle, bundle.cross_encoder(), RUNTIME, read_settings({}, states=Path("states")))
+    monkeypatch.chdir(other)
+    law_states(bundle, bundle.cross_encoder(), RUNTIME, Path("states"), make=True)
+    assert law() is None
+    assert law.passage_states.status == "missing"
