@@ -64,6 +64,29 @@ def test_models_with_prompts_give_the_same_queries_and_passages_after_saving_too
         assert_cosine(getattr(again, method)(ALL, normalize_embeddings=True), expected)
 
 
+@pytest.mark.parametrize(
+    ("family", "values"),
+    [
+        ("qwen3", {"tokenizer_class": "Qwen2Tokenizer", "add_prefix_space": False, "add_bos_token": False}),
+        ("qwen3", {"tokenizer_class": "Qwen2TokenizerFast", "eos_token": "<|im_start|>"}),
+        ("gemma3_text", {"tokenizer_class": "GemmaTokenizer", "add_bos_token": True, "add_eos_token": True}),
+        ("llama", {"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": False, "add_eos_token": True}),
+        ("gpt2", {"tokenizer_class": "GPT2Tokenizer"}),
+        ("distilbert", {"tokenizer_class": "DistilBertTokenizer", "do_lower_case": False}),
+        ("mpnet", {"tokenizer_class": "MPNetTokenizer"}),
+        ("electra", {"tokenizer_class": "ElectraTokenizer"}),
+        ("deberta-v2", {"tokenizer_class": "DebertaV2Tokenizer"}),
+        ("camembert", {"tokenizer_class": "CamembertTokenizer"}),
+    ],
+)
+def test_a_tokenizer_under_its_own_class_name_gives_the_tokens_of_transformers(tmp_path, family, values):
+    write_family(tmp_path / "m", family)
+    edit(tmp_path / "m/tokenizer_config.json", **values)
+    tokenizer = SentenceTransformer(str(tmp_path / "m"), device="cpu").tokenizer
+    expected = [tokenizer(text, truncation=True, max_length=64)["input_ids"] for text in ALL]
+    assert load(str(tmp_path / "m")).tokenizer.encode(ALL, 64) == expected
+
+
 def test_a_decoder_saved_with_its_head_is_read_without_it(tmp_path):
     write_family(tmp_path / "m", "qwen3", "Qwen3ForCausalLM")
     assert_cosine(ours(tmp_path / "m", ALL), theirs(tmp_path / "m", ALL))
