@@ -36,7 +36,7 @@ def write_plain_reranker(folder: Path) -> Path:
     config = BertConfig.from_pretrained(folder, num_labels=1, architectures=["BertForSequenceClassification"])
     torch.manual_seed(0)
     model = BertForSequenceClassification(config)
-    model.bert.load_state_dict(base.backbone.state_dict(), strict=False)
+    model.bert.load_state_dict(base.backbone.weights(), strict=False)
     with torch.no_grad():
         model.classifier.weight.normal_(std=1.0)  # scores that differ, so that equal ones mean something
     model.save_pretrained(folder)

@@ -154,7 +154,8 @@ def report(
         "sentence-transformers, best": (best, peer_backward(best, encoder, bfloat16)),
         "ours": (encoder, task.backward),
     }
-    names = [name for name, parameter in encoder.backbone.named_parameters() if parameter.requires_grad]
+    learnt = [name for name, parameter in encoder.named_parameters() if parameter.requires_grad]
+    names = [name.removeprefix("backbone.") for name in learnt if name.startswith("backbone.")]
     losses = task.backward(batches[0]), peer_backward(best, encoder, bfloat16=False)(batches[0])
     ours, theirs = gradients(encoder, names, "backbone."), gradients(best, names, "0.model.")
     cosine = float(nn.functional.cosine_similarity(ours.double(), theirs.double(), dim=0))

@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
-from retrieval.models.backbone.bert import Backbone
+from retrieval.models.backbone.bert import Backbone as FastBackbone
 from retrieval.models.backbone.pooling import pool_rows
+from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.pair import Pair, joined_text
+from retrieval.models.projections import Projections
 from retrieval.models.split_cross_encoder import InteractionHead, SplitCrossEncoder, SplitPair
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.names import BI_ENCODER, CROSS_ENCODER
@@ -84,9 +86,7 @@ class CrossEncoder(nn.Module):
         self.head = head
         self.tokenizer = tokenizer
         self.settings = settings
-        self.late = (
-            SplitCrossEncoder(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
-        )
+        self.late = _late_join(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows of token ids, with gradients.
@@ -186,6 +186,7 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
         ModelError: If the base cannot be read, or is too short for the configured length.
     """
     found = _copy_of(bi_encoder, config.layers) if config.base == FROM_BI_ENCODER else load(config.base, config.layers)
+    found = _token_level(found)
     settings = found.settings
     if config.max_tokens > settings.max_tokens:
         raise ModelError(
@@ -208,6 +209,17 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
         head="linear" if isinstance(head, LinearHead) else "dense",
     )
     return CrossEncoder(found.backbone, head, found.tokenizer, settings)
+
+
+def _late_join(
+    backbone: Backbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
+) -> SplitCrossEncoder:
+    if not isinstance(backbone, FastBackbone):
+        raise ModelError(
+            f"a {backbone.config.model_type} cannot read query and passage apart, since its layers are run only"
+            " together; set cross_encoder.separate_frozen_layers to false, or take a BERT, RoBERTa or XLM-R"
+        )
+    return SplitCrossEncoder(backbone, head, tokenizer, settings)
 
 
 def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
@@ -242,6 +254,12 @@ def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
     if layers:
         backbone.keep_layers(layers)
     return Pretrained(backbone.eval(), bi_encoder.tokenizer, bi_encoder.settings, {})
+
+
+def _token_level(found: Pretrained) -> Pretrained:
+    """A model whose heads read token vectors: what a bi-encoder does to pooled ones is left out."""
+    found.backbone.projections = Projections()
+    return replace(found, settings=replace(found.settings, dimension=found.backbone.config.hidden_size))
 
 
 def _read_head(found: Pretrained, name: str) -> Head:

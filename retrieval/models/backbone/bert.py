@@ -19,10 +19,13 @@ from torch.nn import functional
 
 from retrieval.errors import ModelError
 from retrieval.models.backbone.attention import Layout, attend, layout_of
+from retrieval.models.projections import Projections
 
 CONFIG_FILE = "config.json"
 _FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
 """Model types and the padding id each has where its file names none."""
+FAMILIES = frozenset(_FAMILIES)
+"""Model types that are run here; `transformers_backbone` runs others."""
 _TANH_GELU = partial(functional.gelu, approximate="tanh")
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -151,6 +154,7 @@ class Backbone(nn.Module):
         config: Its shape.
         embeddings: Tables of words, positions and token types, and their normalisation.
         encoder: ``layer`` holds the transformer layers, lowest first.
+        projections: Modules after the pooling; see `backbone_protocol.Backbone`.
     """
 
     def __init__(self, config: BackboneConfig) -> None:
@@ -158,6 +162,21 @@ class Backbone(nn.Module):
         self.config = config
         self.embeddings = _Embeddings(config)
         self.encoder = _Encoder(config)
+        self.projections = Projections()
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """Transformer layers, lowest first."""
+        return list(self.encoder.layer)
+
+    @property
+    def below_layers(self) -> Sequence[nn.Module]:
+        """The embeddings."""
+        return [self.embeddings]
+
+    def weights(self) -> dict[str, Tensor]:
+        """Tensors by the names that transformers' bare model has for them, without the projections."""
+        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("projections.")}
 
     def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
         """Token vectors of some rows.

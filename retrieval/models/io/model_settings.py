@@ -43,7 +43,7 @@ class ModelSettings:
         training_run_id: Tracker id of the run that trained it; empty for a pretrained base.
         data_version: Fingerprint of the dataset it was trained on.
         head: Cross-encoder only: ``linear`` on the pooled vector, or ``dense`` (tanh layer, then linear, on the
-            first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`late_join.InteractionHead`).
+            first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`split_cross_encoder.InteractionHead`).
         separate_layers: Cross-encoder only: lowest layers that read query and passage apart; 0 reads them together.
     """
 

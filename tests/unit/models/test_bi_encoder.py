@@ -10,7 +10,7 @@ import torch
 from retrieval.config import BiEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.bi_encoder import bi_encoder_from, load_bi_encoder
-from retrieval.models.io.weights import SAFETENSORS
+from retrieval.models.weights import SAFETENSORS
 from retrieval.runtime import Runtime
 from tests.helpers.tiny_models import sentences, write_reranker
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError
-from retrieval.models import split_cross_encoder as late_join
+from retrieval.models import split_cross_encoder
 from retrieval.models.cross_encoder import cross_encoder_from, load_cross_encoder
 from retrieval.models.frozen_layers import read_lower_layers
 from retrieval.models.split_cross_encoder import InteractionHead
@@ -84,9 +84,11 @@ def test_texts_that_are_known_are_not_read_again(reranker, runtime, monkeypatch)
     made.late.states = (read_lower_layers(made.backbone, texts, 2, runtime),)
     expected = made.score(PAIRS, runtime)
     read = []
-    plain = late_join.read_lower_layers
+    plain = split_cross_encoder.read_lower_layers
     monkeypatch.setattr(
-        late_join, "read_lower_layers", lambda model, rows, *rest: read.extend(rows) or plain(model, rows, *rest)
+        split_cross_encoder,
+        "read_lower_layers",
+        lambda model, rows, *rest: read.extend(rows) or plain(model, rows, *rest),
     )
     np.testing.assert_array_equal(made.score(PAIRS, runtime), expected)
     assert sorted(read) == sorted({row.query for row in rows})
@@ -96,8 +98,8 @@ def test_texts_that_are_known_are_not_read_again(reranker, runtime, monkeypatch)
 def test_a_model_without_a_packed_form_scores_the_same(reranker, runtime, monkeypatch):
     made, _ = reranker
     expected = made.score(PAIRS, runtime)
-    monkeypatch.setattr(late_join, "packed_encoder", lambda *_: None)
-    monkeypatch.setattr(late_join, "read_lower_layers", lambda *_: None)
+    monkeypatch.setattr(split_cross_encoder, "packed_encoder", lambda *_: None)
+    monkeypatch.setattr(split_cross_encoder, "read_lower_layers", lambda *_: None)
     np.testing.assert_allclose(made.score(PAIRS, runtime), expected, atol=5e-3)
 
 
@@ -157,9 +159,11 @@ def test_texts_are_remembered_across_calls_and_scores_stay_the_same(reranker, ru
     made, rows = reranker
     plain = made.score(PAIRS, runtime)
     made.late.memory = StateCache(1 << 20)
-    read, lower = [], late_join.read_lower_layers
+    read, lower = [], split_cross_encoder.read_lower_layers
     monkeypatch.setattr(
-        late_join, "read_lower_layers", lambda model, texts, *rest: read.extend(texts) or lower(model, texts, *rest)
+        split_cross_encoder,
+        "read_lower_layers",
+        lambda model, texts, *rest: read.extend(texts) or lower(model, texts, *rest),
     )
     first = made.score(PAIRS, runtime)
     assert set(read) == {text for row in rows for text in (row.query, *row.passage)}

@@ -208,8 +208,8 @@ def test_the_law_is_looked_for_below_the_folder_that_the_service_was_started_in(
     for folder in (started, other):
         folder.mkdir()
     monkeypatch.chdir(started)
-    law = BundledLaw(bundle, bundle.cross_encoder(), RUNTIME, read_settings({}, states=Path("states")))
+    law = BundledStates(bundle, bundle.cross_encoder(), RUNTIME, read_settings({}, states=Path("states")))
     monkeypatch.chdir(other)
-    law_states(bundle, bundle.cross_encoder(), RUNTIME, Path("states"), make=True)
+    precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, Path("states"), make=True)
     assert law() is None
     assert law.passage_states.status == "missing"
