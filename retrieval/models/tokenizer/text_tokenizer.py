@@ -130,6 +130,10 @@ class TextTokenizer:
         rows = [[*template.first, *row[:room], *template.last] for row in contents]
         return rows, [len(row) + around for row in contents]
 
+    def encode_plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with no special tokens but those that stand in it, whole."""
+        return self._contents(texts)
+
     def encode_pairs(
         self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
     ) -> list[list[int]]:

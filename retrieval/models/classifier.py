@@ -1,0 +1,171 @@
+"""Sequence classifiers of any architecture that transformers knows, run whole: body and head are its own code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from retrieval.errors import ConfigError, ModelError
+from retrieval.extras import need
+from retrieval.models.backbone.bert import CONFIG_FILE
+
+_SHORT, _LONG = 5, 9
+_AGREEMENT = 1e-4
+"""Largest difference of logits between rows read alone and beside padding, as a share of the larger (at least 1)."""
+_MODEL_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError)
+
+
+class _Float32Linear(nn.Linear):
+    """A linear in float32 even under autocast: a half-precision score would tie the top candidates."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        with torch.autocast(vectors.device.type, enabled=False):
+            bias = self.bias.float() if self.bias is not None else None
+            return functional.linear(vectors.float(), self.weight.float(), bias)
+
+
+class Classifier(nn.Module):
+    """A sequence classifier with one label.
+
+    It learns without dropout, as the other models here do.
+
+    Attributes:
+        model: The model of transformers.
+        pad_id: Fills short rows.
+        pads: Whether rows of different lengths may be read together; some heads look at a row's end, padding or not.
+    """
+
+    def __init__(self, model: Any, pad_id: int) -> None:  # noqa: ANN401 - transformers is not typed
+        """Wrap ``model``; its head computes in float32 from here on."""
+        super().__init__()
+        self.model: Any = model
+        self.pad_id: Final = pad_id
+        self._takes_types: Final = "token_type_ids" in inspect.signature(model.forward).parameters
+        if model.config.pad_token_id is None:  # needed by classifiers that look for a row's last token
+            model.config.pad_token_id = pad_id
+        body = {id(module) for module in model.base_model.modules()}
+        for module in model.modules():
+            if type(module) is nn.Linear and id(module) not in body:
+                module.__class__ = _Float32Linear
+        self.train(mode=False)
+        self.pads = self._padding_changes_nothing()
+
+    @property
+    def config(self) -> Any:  # noqa: ANN401
+        """Of transformers."""
+        return self.model.config
+
+    def train(self, mode: bool = True) -> Classifier:
+        """As of any module, but without dropout."""
+        super().train(mode)
+        self.model.eval()
+        return self
+
+    def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
+        """Logits of some pairs.
+
+        Args:
+            rows: B rows of token ids, none of them padding.
+            types: Token types in the same shape; None means all 0.
+
+        Returns:
+            (B, 1).
+        """
+        if self.pads or len({len(row) for row in rows}) <= 1:
+            return self._logits(rows, types)
+        logits: list[Tensor | None] = [None] * len(rows)
+        for length in {len(row) for row in rows}:
+            places = [place for place, row in enumerate(rows) if len(row) == length]
+            found = self._logits(
+                [rows[place] for place in places], [types[place] for place in places] if types else None
+            )
+            for place, one in zip(places, found, strict=True):
+                logits[place] = one
+        return torch.stack([one for one in logits if one is not None])
+
+    def _logits(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None) -> Tensor:
+        device = next(self.model.parameters()).device
+        longest = max(len(row) for row in rows)
+
+        def padded(values: Sequence[Sequence[int]], filler: int) -> Tensor:
+            return torch.tensor([[*value, *[filler] * (longest - len(value))] for value in values], device=device)
+
+        inputs = {"input_ids": padded(rows, self.pad_id), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
+        if self._takes_types and types is not None:
+            inputs["token_type_ids"] = padded(types, 0)
+        logits: Tensor = self.model(**inputs).logits
+        return logits
+
+    @torch.no_grad()  # not in inference mode: models keep what they compute of positions, and learn later
+    def _padding_changes_nothing(self) -> bool:
+        size = int(self.config.get_text_config().vocab_size)
+        usable = [token for token in range(min(size, _LONG + _SHORT + 1)) if token != self.pad_id]
+        rows = [usable[:_SHORT], usable[-_LONG:]]
+        alone = torch.cat([self._logits([row], None) for row in rows])
+        difference = (self._logits(rows, None) - alone).abs() / alone.abs().clamp(min=1)
+        return bool((difference <= _AGREEMENT).all())
+
+    def save(self, folder: Path) -> None:
+        """Write ``config.json`` and the weights, as float32, in the form that transformers reads."""
+        self.model.save_pretrained(folder, max_shard_size="1TB")
+        for path in folder.glob("*.safetensors"):
+            path.chmod(0o644)  # safetensors writes 0600; another user may serve it
+
+
+def load_classifier(folder: Path, pad_id: int, layers: int = 0) -> Classifier:
+    """Read a sequence classifier of transformers.
+
+    Args:
+        folder: With its ``config.json`` and weights.
+        pad_id: Of its tokenizer.
+        layers: Keep only this many lowest layers; 0 keeps all.
+
+    Raises:
+        ConfigError: If transformers is not installed, or the model has fewer layers.
+        ModelError: If the folder cannot be read, its head gives several labels, or tensors of it are missing.
+    """
+    need("transformers", f"{folder}: its model")
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except _MODEL_ERRORS as error:
+        raise _unreadable(folder, error) from error
+    _shorten(config, layers, folder)
+    try:
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            str(folder), config=config, dtype=torch.float32, local_files_only=True, trust_remote_code=False,
+            output_loading_info=True,
+        )  # fmt: skip
+    except _MODEL_ERRORS as error:
+        raise _unreadable(folder, error) from error
+    if config.num_labels != 1:
+        raise ModelError(f"{folder}: its head gives {config.num_labels} labels; a reranker needs a head with one")
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"{folder}: {len(missing)} tensors missing, such as {missing[0]!r}; give the whole checkpoint, saved as a"
+            " sequence classifier"
+        )
+    return Classifier(model, pad_id)
+
+
+def _shorten(config: Any, layers: int, folder: Path) -> None:  # noqa: ANN401
+    most = getattr(config.get_text_config(), "num_hidden_layers", 0)
+    if layers > most:
+        raise ConfigError(f"layers: got {layers}, but {folder} has {most}; lower it, or 0 for all")
+    if layers:
+        config.get_text_config().num_hidden_layers = layers
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ModelError(
+        f"{folder / CONFIG_FILE}: transformers cannot run it as a sequence classifier ({reason}); give a model of an"
+        " architecture that it knows without code of the model's own"
+    )
