@@ -38,6 +38,7 @@ class Classifier(nn.Module):
     Attributes:
         model: The model of transformers.
         pad_id: Fills short rows.
+        takes_types: Whether it is given token types.
         pads: Whether rows of different lengths may be read together; some heads look at a row's end, padding or not.
     """
 
@@ -46,7 +47,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.model: Any = model
         self.pad_id: Final = pad_id
-        self._takes_types: Final = "token_type_ids" in inspect.signature(model.forward).parameters
+        self.takes_types: Final = "token_type_ids" in inspect.signature(model.forward).parameters
         if model.config.pad_token_id is None:  # needed by classifiers that look for a row's last token
             model.config.pad_token_id = pad_id
         body = {id(module) for module in model.base_model.modules()}
@@ -60,6 +61,22 @@ class Classifier(nn.Module):
     def config(self) -> Any:  # noqa: ANN401
         """Of transformers."""
         return self.model.config
+
+    @property
+    def embeddings(self) -> nn.Module:
+        """The table of tokens, which training may freeze."""
+        table: nn.Module = self.model.get_input_embeddings()
+        return table
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Longest row that has positions; None where there is no bound."""
+        rows = getattr(self.config.get_text_config(), "max_position_embeddings", None)
+        if not rows or rows < 0:
+            return None
+        tables = [one for name, one in self.model.named_modules() if name.endswith("position_embeddings")]
+        after = [one.padding_idx + 1 for one in tables if getattr(one, "padding_idx", None) is not None]
+        return int(rows) - max(after, default=0)  # RoBERTa and its kin count positions from after the padding id
 
     def train(self, mode: bool = True) -> Classifier:
         """As of any module, but without dropout."""
@@ -97,7 +114,7 @@ class Classifier(nn.Module):
             return torch.tensor([[*value, *[filler] * (longest - len(value))] for value in values], device=device)
 
         inputs = {"input_ids": padded(rows, self.pad_id), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
-        if self._takes_types and types is not None:
+        if self.takes_types and types is not None:
             inputs["token_type_ids"] = padded(types, 0)
         logits: Tensor = self.model(**inputs).logits
         return logits
@@ -131,28 +148,90 @@ def load_classifier(folder: Path, pad_id: int, layers: int = 0) -> Classifier:
         ModelError: If the folder cannot be read, its head gives several labels, or tensors of it are missing.
     """
     need("transformers", f"{folder}: its model")
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
+
+    config = _read_config(folder, layers)
+    if config.num_labels != 1:
+        raise ModelError(f"{folder}: its head gives {config.num_labels} labels; a reranker needs a head with one")
+    return Classifier(_read_model(AutoModelForSequenceClassification, folder, config), pad_id)
+
+
+def load_judge(folder: Path, pad_id: int, yes: int, no: int | None, layers: int = 0) -> Classifier:
+    """Read a causal language model as the classifier whose logit is that of one next token less that of another.
+
+    Both are linear in the last token's vector, so that one row, the difference of theirs, is the whole head.
+
+    Args:
+        folder: With its ``config.json`` and weights.
+        pad_id: Of its tokenizer.
+        yes: Token whose logit counts.
+        no: Token whose logit is taken off; None takes nothing off.
+        layers: Keep only this many lowest layers; 0 keeps all.
+
+    Raises:
+        ConfigError: If transformers is not installed, or the model has fewer layers.
+        ModelError: If the folder cannot be read, or the model does more with its last vector than a linear.
+    """
+    need("transformers", f"{folder}: its model")
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    config = _read_config(folder, layers)
+    causal = _read_model(AutoModelForCausalLM, folder, config).eval()
+    tokens = [yes] if no is None else [yes, no]
+    table = causal.get_output_embeddings()
+    if not isinstance(table, nn.Linear) or max(tokens) >= table.out_features:
+        raise ModelError(f"{folder}: {type(causal).__name__} has no table of tokens {tokens}; give a model that has")
+    rows = table.weight.detach()[tokens]
+    probe = torch.tensor([[token for token in range(_LONG + 1) if token != pad_id][:_LONG]])
+    with torch.no_grad():
+        logits = causal(input_ids=probe).logits[0, -1, tokens].float()
+    config.num_labels = 1
+    try:
+        with torch.device("meta"):
+            model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
+    except _MODEL_ERRORS as error:
+        raise _unreadable(folder, error) from error
+    setattr(model, model.base_model_prefix, causal.base_model)
+    heads = [name for name, one in model.named_children() if name != model.base_model_prefix]
+    head = nn.Linear(rows.shape[1], 1, bias=False)
+    head.weight = nn.Parameter(rows[:1] - rows[1:] if len(rows) > 1 else rows.clone())
+    setattr(model, heads[0], head)
+    classifier = Classifier(model, pad_id)
+    expected = logits[0] - (logits[1] if len(logits) > 1 else 0)
+    with torch.no_grad():
+        difference = (classifier(probe.tolist())[0, 0] - expected).abs() / expected.abs().clamp(min=1)
+    capped = getattr(config.get_text_config(), "final_logit_softcapping", None)
+    if len(heads) != 1 or capped or not float(difference) <= _AGREEMENT:
+        raise ModelError(f"{folder}: {type(causal).__name__} changes its logits after its last linear; give another")
+    return classifier
+
+
+def _read_config(folder: Path, layers: int) -> Any:  # noqa: ANN401
+    from transformers import AutoConfig
 
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except _MODEL_ERRORS as error:
         raise _unreadable(folder, error) from error
     _shorten(config, layers, folder)
+    return config
+
+
+def _read_model(kind: Any, folder: Path, config: Any) -> Any:  # noqa: ANN401
+    """A whole model of one of transformers' auto classes, in float32."""
     try:
-        model, found = AutoModelForSequenceClassification.from_pretrained(
+        model, found = kind.from_pretrained(
             str(folder), config=config, dtype=torch.float32, local_files_only=True, trust_remote_code=False,
             output_loading_info=True,
         )  # fmt: skip
     except _MODEL_ERRORS as error:
         raise _unreadable(folder, error) from error
-    if config.num_labels != 1:
-        raise ModelError(f"{folder}: its head gives {config.num_labels} labels; a reranker needs a head with one")
     if missing := sorted(found["missing_keys"]):
         raise ModelError(
-            f"{folder}: {len(missing)} tensors missing, such as {missing[0]!r}; give the whole checkpoint, saved as a"
-            " sequence classifier"
+            f"{folder}: {len(missing)} tensors missing, such as {missing[0]!r}; give the whole checkpoint, as"
+            f" {type(model).__name__}.save_pretrained writes it"
         )
-    return Classifier(model, pad_id)
+    return model
 
 
 def _shorten(config: Any, layers: int, folder: Path) -> None:  # noqa: ANN401

@@ -19,9 +19,11 @@ from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
 from retrieval.models.backbone.bert import Backbone
 from retrieval.models.backbone.pooling import pool_rows
 from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.classifier import Classifier
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.pair import Pair, joined_text
+from retrieval.models.pair_template import PairTemplate
 from retrieval.models.split_cross_encoder import ApartRow, InteractionHead, LateJoin
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.runtime import Runtime
@@ -59,7 +61,15 @@ class DenseHead(nn.Module):
         return logits.squeeze(-1)
 
 
-Head: TypeAlias = LinearHead | DenseHead | InteractionHead
+class OwnHead(nn.Module):
+    """Of a `Classifier`, which gives logits already."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """(B, 1) to (B,) logits."""
+        return logits.squeeze(-1)
+
+
+Head: TypeAlias = LinearHead | DenseHead | InteractionHead | OwnHead
 _HEADS: dict[str, type[Head]] = {"linear": LinearHead, "dense": DenseHead, "interaction": InteractionHead}
 
 
@@ -67,8 +77,9 @@ class CrossEncoder(nn.Module):
     """Backbone, pooling and head, with the tokenizer and settings they belong to.
 
     Attributes:
-        backbone: The encoder below.
-        head: `LinearHead`, `DenseHead` or, where lower layers read the texts apart, `InteractionHead`.
+        backbone: The encoder below, or a `Classifier`, which is body and head.
+        head: `LinearHead`, `DenseHead` or, where lower layers read the texts apart, `InteractionHead`; `OwnHead` of a
+            `Classifier`.
         tokenizer: Its tokenizer.
         settings: How pairs are read; ``max_tokens`` is the longest pair.
         late: Reads pairs whose lower layers read the texts apart; None where all layers read them together.
@@ -77,13 +88,17 @@ class CrossEncoder(nn.Module):
 
     read_from: Path | None = None
 
-    def __init__(self, backbone: Backbone, head: Head, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
+    def __init__(
+        self, backbone: Backbone | Classifier, head: Head, tokenizer: TextTokenizer, settings: ModelSettings
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.tokenizer = tokenizer
         self.settings = settings
-        self.late = LateJoin(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
+        self.template = PairTemplate.parse(settings.pair_template) if settings.pair_template else None
+        joined_late = isinstance(head, InteractionHead) and not isinstance(backbone, Classifier)
+        self.late = LateJoin(backbone, head, tokenizer, settings) if joined_late else None
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows of token ids, with gradients.
@@ -99,14 +114,17 @@ class CrossEncoder(nn.Module):
         """
         if self.late:
             raise ModelError("this cross-encoder reads query and passage apart first; give its rows to logits")
-        return self.finish(self.backbone(rows, self.tokenizer.row_types(rows)), [len(row) for row in rows])
+        types = None if self.template else self.tokenizer.row_types(rows)
+        return self.finish(self.backbone(rows, types), [len(row) for row in rows])
 
     def finish(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-        """From token vectors (N, D) of B rows, and the tokens of each, to logits (B,).
+        """From token vectors (N, D) of B rows, and the tokens of each, to logits (B,); a `Classifier` gave (B, 1).
 
         They are float32: a half-precision score would tie the top candidates.
         """
         with torch.autocast(hidden.device.type, enabled=False):
+            if isinstance(self.head, OwnHead):
+                return self.head(hidden.float())
             logits: Tensor = self.head(pool_rows(hidden, lengths, self.settings.pooling))
         return logits
 
@@ -122,6 +140,8 @@ class CrossEncoder(nn.Module):
         settings = self.settings
         queries = [settings.query_prefix + query for query, _ in pairs]
         passages = [settings.passage_prefix + joined_text(document) for _, document in pairs]
+        if self.template:
+            return self.template.rows(self.tokenizer, queries, passages, settings.max_tokens, settings.max_query_tokens)
         return self.tokenizer.encode_pairs_counted(queries, passages, settings.max_tokens, settings.max_query_tokens)
 
     def logits(self, rows: Sequence[Any], runtime: Runtime) -> Tensor:
@@ -145,7 +165,7 @@ class CrossEncoder(nn.Module):
         def finish(hidden: Tensor, read: Rows) -> Tensor:
             return self.finish(hidden, [len(row) for row in read]).unsqueeze(-1)
 
-        reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
+        reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=self.template is None)
         return run_rows(reader, rows, runtime, label)[:, 0]
 
     def save(self, folder: Path) -> None:
@@ -163,7 +183,7 @@ def load_cross_encoder(folder: Path) -> CrossEncoder:
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; give a folder that holds a model")
     found = load_folder(folder)
-    if not found.head:
+    if not found.head and not isinstance(found.backbone, Classifier):
         raise ModelError(f"{folder}: has no classification head; give a cross-encoder, or train one from it")
     model = CrossEncoder(found.backbone, _read_head(found, str(folder)), found.tokenizer, found.settings)
     model.read_from = found.read_from
@@ -189,6 +209,8 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
             f"{config.base} reads at most {settings.max_tokens} tokens, but {config.max_tokens} are configured;"
             " lower cross_encoder.max_tokens"
         )
+    if isinstance(found.backbone, Classifier):
+        return _own_head(found, config)
     if config.separate_layers:
         return _joined_late(found, config)
     head = _read_head(found, config.base) if found.head else LinearHead(settings.dimension)
@@ -205,6 +227,19 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
         head="linear" if isinstance(head, LinearHead) else "dense",
     )
     return CrossEncoder(found.backbone, head, found.tokenizer, settings)
+
+
+def _own_head(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
+    """A reranker of transformers' own classes; the text that it reads a pair as stays."""
+    if config.separate_layers:
+        raise ConfigError(
+            f"cross_encoder.training.separate_frozen_layers: {config.base} runs as transformers' own"
+            f" {type(found.backbone.model).__name__}, which reads query and passage together in all layers; unset it,"
+            " or start from a BERT, RoBERTa or XLM-R"
+        )
+    lengths = {"max_query_tokens": config.max_query_tokens, "max_passage_tokens": config.max_tokens}
+    settings = replace(found.settings, **lengths, max_tokens=config.max_tokens)
+    return CrossEncoder(found.backbone, OwnHead(), found.tokenizer, settings)
 
 
 def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
@@ -242,6 +277,8 @@ def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
 
 
 def _read_head(found: Pretrained, name: str) -> Head:
+    if isinstance(found.backbone, Classifier):
+        return OwnHead()
     labels = found.head["out.weight"].shape[0]
     if found.settings.head == "dense" and "dense.weight" not in found.head:
         raise ModelError(

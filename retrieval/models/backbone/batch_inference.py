@@ -158,7 +158,7 @@ def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool
         runtime: Device and precision.
         short: For a few tokens at a time, at the price of a second copy of the layers' weights.
     """
-    if runtime.device.type != "cpu":
+    if runtime.device.type != "cpu" or not isinstance(backbone, Backbone):
         return None
     state = _fingerprint(backbone, runtime.precision)
     kept = _packed.setdefault(backbone, {})

@@ -21,7 +21,7 @@ from retrieval.errors import ModelError
 from retrieval.models.backbone.attention import Layout, attend, layout_of
 
 CONFIG_FILE = "config.json"
-_FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
+FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
 """Model types and the padding id each has where its file names none."""
 _TANH_GELU = partial(functional.gelu, approximate="tanh")
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -100,13 +100,13 @@ def read_config(folder: Path) -> BackboneConfig:
         kind = values.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); give the one saved with the weights") from error
-    if not isinstance(kind, str) or kind not in _FAMILIES:
+    if not isinstance(kind, str) or kind not in FAMILIES:
         raise ModelError(
-            f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give a model of these, such as a"
+            f"{folder}: model type {kind!r} is not one of {', '.join(FAMILIES)}; give a model of these, such as a"
             " PhoBERT, an E5 or BGE-M3"
         )
     if values.get("pad_token_id") is None:
-        values["pad_token_id"] = _FAMILIES[kind]
+        values["pad_token_id"] = FAMILIES[kind]
     known = {one.name: one.type for one in fields(BackboneConfig) if one.name != "others"}
     try:
         given = {name: _number(values[name], name, kind) for name, kind in known.items() if name in values}

@@ -19,7 +19,7 @@ _CHOICES = {
     "kind": ("bi-encoder", "cross-encoder"),
     "pooling": get_args(Pooling),
     "text_kind": ("text", "segmented"),
-    "head": ("", "linear", "dense", "interaction"),
+    "head": ("", "linear", "dense", "interaction", "own"),
 }
 
 
@@ -44,7 +44,10 @@ class ModelSettings:
         training_run_id: Tracker id of the run that trained it; empty for an untouched base.
         data_version: Fingerprint of the dataset it was trained on.
         head: Cross-encoder only: ``linear`` on the pooled vector, or ``dense`` (tanh layer, then linear, on the
-            first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`late_join.InteractionHead`).
+            first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`late_join.InteractionHead`),
+            or ``own`` (that of transformers' class, inside `classifier.Classifier`).
+        pair_template: Cross-encoder only: the text around ``{query}`` and ``{document}`` where a pair is read as one
+            text (`pair_template.PairTemplate`); empty joins the two by special tokens.
         separate_layers: Cross-encoder only: lowest layers that read query and passage apart; 0 reads them together.
     """
 
@@ -62,7 +65,8 @@ class ModelSettings:
     dimension: int = 0
     training_run_id: str = ""
     data_version: str = ""
-    head: Literal["", "linear", "dense", "interaction"] = ""
+    head: Literal["", "linear", "dense", "interaction", "own"] = ""
+    pair_template: str = ""
     separate_layers: int = 0
 
     def save(self, folder: Path) -> None:

@@ -12,8 +12,12 @@ from torch import Tensor, nn
 from retrieval.errors import ArtifactError, ConfigError, ModelError
 from retrieval.folders import MANIFEST, verify_folder, write_folder
 from retrieval.models.backbone.bert import Backbone, BackboneConfig, read_config
+from retrieval.models.classifier import Classifier
+from retrieval.models.io.classifier_folder import read_foreign, read_saved
+from retrieval.models.io.huggingface.adapters import find_adapter, merged
 from retrieval.models.io.huggingface.hub import hub_folder
 from retrieval.models.io.huggingface.modules import Modules, read_modules
+from retrieval.models.io.huggingface.rerankers import refuse_other_activations
 from retrieval.models.io.huggingface.settings import read_foreign_settings
 from retrieval.models.io.huggingface.unusable import refuse_what_is_no_model
 from retrieval.models.io.model_settings import SETTINGS_FILE, ModelSettings, load_settings
@@ -29,14 +33,14 @@ class Pretrained:
     """A loaded model and what it needs to know about itself.
 
     Attributes:
-        backbone: The encoder, in evaluation mode.
+        backbone: The encoder, in evaluation mode; of some rerankers the whole model with its head.
         tokenizer: Its tokenizer.
         settings: From ``retriever.json``, or read off the other files of the folder.
         head: Weights of a classification head, where the checkpoint has one.
         read_from: The folder it was read from, where that is one of ours, whole and never written into.
     """
 
-    backbone: Backbone
+    backbone: Backbone | Classifier
     tokenizer: TextTokenizer
     settings: ModelSettings
     head: dict[str, Tensor]
@@ -78,6 +82,10 @@ def _load_bundled(name: str, layers: int, cache: Path | None) -> Pretrained:
 
 def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     """Load a model folder, ours or another library's; see `load`."""
+    if adapter := find_adapter(folder):
+        with merged(folder, adapter) as whole:
+            found = load_folder(whole, adapter.base, layers)  # prefixes are known by the base's name
+        return replace(found, settings=replace(found.settings, base=name or str(folder)))
     ours = _is_ours(folder)
     if ours:
         verify_folder(folder)
@@ -85,6 +93,10 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     refuse_what_is_no_model(folder)
     modules = Modules(folder) if known else read_modules(folder)
     home = modules.home
+    if known and known.head == "own":
+        return Pretrained(*read_saved(home, known, layers), {}, folder if ours else None)
+    if not known and (reranker := read_foreign(folder, modules, name or str(folder), layers)):
+        return Pretrained(*reranker, {})
     config = read_config(home)
     if layers > config.num_hidden_layers:
         raise ConfigError(f"layers: got {layers}, but {home} has {config.num_hidden_layers}; lower it, or 0 for all")
@@ -93,6 +105,8 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
         tokenizer, settings = load_tokenizer(home), known
     else:
         tokenizer, settings = _read_foreign(folder, modules, config, name or str(folder))
+    if not known:
+        refuse_other_activations(folder, home)
     state, head = split_state(read_state(home), config.num_hidden_layers)
     backbone = _build(config, state, home)
     if len(tokenizer) > config.vocab_size:
@@ -154,7 +168,7 @@ def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Ba
 
 def save_folder(
     folder: Path,
-    backbone: Backbone,
+    backbone: Backbone | Classifier,
     head: nn.Module | None,
     tokenizer: TextTokenizer,
     settings: ModelSettings,
@@ -165,16 +179,23 @@ def save_folder(
     A bi-encoder's folder is also what sentence-transformers loads. The weights are shared with the folder
     ``read_from`` where that still holds the same.
     """
+    with write_folder(folder) as staging:
+        if isinstance(backbone, Classifier):
+            backbone.save(staging)
+        else:
+            backbone.config.write(staging)
+            write_weights(_state(backbone, head), staging, read_from)
+        tokenizer.save(staging)
+        settings.save(staging)
+        if settings.kind == "bi-encoder":
+            _write_sentence_transformers_files(staging, settings)
+
+
+def _state(backbone: nn.Module, head: nn.Module | None) -> dict[str, Tensor]:
     state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in backbone.state_dict().items()}
     if head is not None:
         state |= {f"head.{name}": t.detach().float().cpu().contiguous() for name, t in head.state_dict().items()}
-    with write_folder(folder) as staging:
-        backbone.config.write(staging)
-        tokenizer.save(staging)
-        settings.save(staging)
-        write_weights(state, staging, read_from)
-        if settings.kind == "bi-encoder":
-            _write_sentence_transformers_files(staging, settings)
+    return state
 
 
 def _write_sentence_transformers_files(folder: Path, settings: ModelSettings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from retrieval.models.tokenizer.unigram import Unigram, unigram_of
 
 _OTHER_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
 _PAD_TOKENS = ("<pad>", "[PAD]")
+"""Where a folder names none."""
 
 
 def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
@@ -36,7 +37,7 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
     """
     try:
         if (folder / TOKENIZER_FILE).is_file() and (folder / SIDECAR).is_file():
-            return _from_json(folder)
+            return _with_types(_from_json(folder), read_tokenizer_settings(folder))
         settings = read_tokenizer_settings(folder)
         return _with_types(_foreign(folder, settings, model_type), settings)
     except ModelError:
@@ -81,7 +82,7 @@ def _from_json(folder: Path) -> TextTokenizer:
     sidecar = folder / SIDECAR
     if sidecar.is_file():
         return TextTokenizer(core, **json.loads(sidecar.read_text(encoding="utf-8")), unigram=unigram)
-    return TextTokenizer(core, _special_id((unigram or core).token_to_id, _PAD_TOKENS, folder), unigram=unigram)
+    return TextTokenizer(core, _pad_id((unigram or core).token_to_id, folder), unigram=unigram)
 
 
 @lru_cache(maxsize=2)
@@ -106,12 +107,13 @@ def _from_transformers(folder: Path, reason: str) -> TextTokenizer:
     core = getattr(tokenizer, "backend_tokenizer", None)
     if core is None:
         raise ModelError(f"{folder}: {type(tokenizer).__name__} has no fast form; add its tokenizer.json")
-    return TextTokenizer(core, _special_id(core.token_to_id, _PAD_TOKENS, folder))
+    return TextTokenizer(core, _pad_id(core.token_to_id, folder))
 
 
-def _special_id(token_to_id: Callable[[str], int | None], names: Sequence[str], folder: Path) -> int:
-    for name in names:
+def _pad_id(token_to_id: Callable[[str], int | None], folder: Path) -> int:
+    told = [text for kind, text in read_tokenizer_settings(folder).specials if kind == "pad_token"]
+    for name in (*told, *_PAD_TOKENS):
         found = token_to_id(name)
         if found is not None:
             return int(found)
-    raise ModelError(f"{folder}: its tokenizer has none of {', '.join(names)}; give a BERT or RoBERTa tokenizer")
+    raise ModelError(f"{folder}: its tokenizer has none of {', '.join((*told, *_PAD_TOKENS))}; set its pad_token")

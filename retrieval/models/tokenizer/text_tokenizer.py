@@ -204,10 +204,12 @@ class TextTokenizer:
             "pad_token": (self.pad_id,),
         }
         pieces = self._unigram.pieces() if self._unigram else None
-        config = {
+        config: dict[str, Any] = {
             name: pieces[ids[0]][0] if pieces else self._core.id_to_token(ids[0]) for name, ids in names.items() if ids
         }
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
+        if self._template.pair_types and not self.pair_types:
+            config["model_input_names"] = ["input_ids", "attention_mask"]
         text = json.dumps(config, indent=2, ensure_ascii=False)
         (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
 

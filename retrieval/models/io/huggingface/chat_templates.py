@@ -20,20 +20,23 @@ _QWEN3 = (
     "<|im_start|>assistant\n<think>\n\n</think>\n\n"
 )
 """As the card of Qwen/Qwen3-Reranker-0.6B gives it, which is in no file of the older folders."""
-_QWEN3_RERANKER = re.compile(r"qwen3[-_]?reranker", re.IGNORECASE)
+_RERANKER, _QWEN3_RERANKER = (re.compile(one, re.IGNORECASE) for one in ("rerank", "qwen3[-_]?reranker"))
 _ROLES = (re.compile(r"""["']query["']"""), re.compile(r"""["']document["']"""))
 _PROBES = (("alpha", "bravo"), ("c  d\ne", "Foxtrot!"), (" golf ", "\nhotel "))
 _FILES = ("chat_template.jinja", "chat_template.json")
 
 
-def known_template(names: tuple[str, ...], model_type: str) -> str:
+def known_template(names: tuple[str, ...], model_type: str, causal: bool) -> str:
     """The published template of a model that is known by its name; empty where it is not.
 
     Args:
         names: What the user calls the model, and what its own files do.
         model_type: From its ``config.json``.
+        causal: Whether it is a causal language model: of these Qwen3-Reranker is the one that is called reranker. A
+            classifier made of it must have its whole name, since others are trained on pairs without a template.
     """
-    return _QWEN3 if model_type == "qwen3" and any(_QWEN3_RERANKER.search(name) for name in names) else ""
+    called = _RERANKER if causal else _QWEN3_RERANKER
+    return _QWEN3 if model_type == "qwen3" and any(called.search(name) for name in names) else ""
 
 
 def names_roles(home: Path) -> bool:

@@ -26,6 +26,7 @@ _POOLING_KEYS = frozenset(
 _NO_CHANGE = ("Dropout",)
 """Modules that leave vectors as they are outside training."""
 _OUTPUT = "sentence_embedding"
+_LOGITS = (None, "causal_logits")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Modules:
         pooling: How token vectors become one; None for a cross-encoder or a bare transformer.
         include_prompt: Whether the tokens of a prompt are pooled, too.
         normalized: Whether a Normalize module gives vectors unit length.
+        score_tokens: The next tokens whose logits a LogitScore takes one from another, the second maybe None; None
+            where there is no such module.
     """
 
     home: Path
@@ -45,6 +48,7 @@ class Modules:
     pooling: Pooling | None = None
     include_prompt: bool = True
     normalized: bool = False
+    score_tokens: tuple[int, int | None] | None = None
 
 
 def read_modules(folder: Path) -> Modules:
@@ -72,7 +76,7 @@ def read_modules(folder: Path) -> Modules:
     _refuse_arguments(items, path)
     for item, kind in zip(items[1:], kinds[1:], strict=True):
         found = _with_module(found, item, kind, folder)
-    if len(items) > 1 and found.pooling is None:
+    if len(items) > 1 and found.pooling is None and found.score_tokens is None:
         raise ModelError(f"{path}: {', '.join(kinds)} without a Pooling; such models cannot be read here")
     return found
 
@@ -107,10 +111,21 @@ def _with_module(found: Modules, item: dict[str, Any], kind: str, folder: Path) 
                 f"{home / CONFIG_FILE}: normalises {', '.join(sorted(names))}, not {_OUTPUT}; give another"
             )
         return Modules(found.home, True, found.pooling, found.include_prompt, normalized=True)
+    if kind == "LogitScore" and found.pooling is None and found.score_tokens is None:
+        return Modules(found.home, True, score_tokens=_read_logit_score(home / CONFIG_FILE))
     raise ModelError(
         f"{path}: module {item['type']} changes vectors and is not run here; give a model of Transformer, Pooling and"
         " Normalize"
     )
+
+
+def _read_logit_score(path: Path) -> tuple[int, int | None]:
+    values = read_object(path)
+    refuse_others(values, frozenset({"true_token_id", "false_token_id", "module_input_name"}), str(path))
+    yes, no = values.get("true_token_id"), values.get("false_token_id")
+    if not isinstance(yes, int) or not isinstance(no, int | None) or values.get("module_input_name") not in _LOGITS:
+        raise ModelError(f"{path}: says {values}, not which tokens' logits are compared; restore the file")
+    return yes, no
 
 
 def _refuse_arguments(items: list[dict[str, Any]], path: Path) -> None:
