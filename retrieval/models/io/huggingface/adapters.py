@@ -247,7 +247,7 @@ def _part_of(name: str) -> str:
     """Module that a tensor of an adapter belongs to."""
     head, of_adapter, _ = name.partition(".lora_")
     module = head if of_adapter else name.rpartition(".")[0]
-    for inner in (".token_adapter", ".modules_to_save", ".base_layer"):
+    for inner in (".token_adapter", ".modules_to_save", ".original_module", ".base_layer"):
         module = module.removesuffix(inner)
     return module
 
@@ -258,11 +258,13 @@ def _merge(model: Any, home: Path) -> Any:  # noqa: ANN401 - of peft and transfo
     Raises:
         ValueError: If the adapter lacks tensors, or the merged model does not give what the two give together.
     """
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
 
+    config = PeftConfig.from_pretrained(str(home))
+    config.task_type = None  # by a task peft expects a head in the file, which is there only if peft trained it
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        adapted = PeftModel.from_pretrained(model, str(home)).eval()
+        adapted = PeftModel.from_pretrained(model, str(home), config=config).eval()
     if lacking := [str(one.message) for one in said if "missing adapter keys" in str(one.message)]:
         raise ValueError(lacking[0])
     before = _outputs(adapted)
