@@ -34,8 +34,8 @@ _SHAPE = {
 _DECODER = _SHAPE | {"num_key_value_heads": 2, "head_dim": 8}
 CHAT_ENDS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
 JUDGE = (
-    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided."
-    ' Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n'
+    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct"
+    ' provided. Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n'
 )
 """As the card of Qwen3-Reranker gives it."""
 INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"

@@ -55,10 +55,9 @@ def mean_vectors(model: torch.nn.Module, folder: Path) -> np.ndarray:
 
 def logits(model: torch.nn.Module, folder: Path) -> np.ndarray:
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    read = [tokenizer(*pair, truncation=True, return_tensors="pt") for pair in PAIRS]
     with torch.inference_mode():
-        return np.array(
-            [model(**tokenizer(*pair, truncation=True, return_tensors="pt")).logits.item() for pair in PAIRS]
-        )
+        return np.array([model(**one).logits.item() for one in read])
 
 
 def vectors(encoder: BiEncoder) -> np.ndarray:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from retrieval.errors import ConfigError, ModelError
 from retrieval.extras import need
@@ -23,18 +20,11 @@ from retrieval.models.io.huggingface.hub import hub_folder
 from retrieval.models.io.huggingface.modules import MODULES_FILE, read_modules
 
 ADAPTER_FILE = "adapter_config.json"
-_WEIGHTS = "adapter_model.safetensors"
 _WHOLE = ("model*.safetensors", "model*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.bin.index.json")
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "chat_template*", "vocab.*", "merges.txt",
               "*.codes", "*.model")  # fmt: skip
-_OUTER = "base_model.model."
 _NOT_MERGED = ("alora_invocation_tokens", "layer_replication", "megatron_config", "use_qalora", "arrow_config")
 """Settings under which an adapter depends on the text, or changes what config.json says of the layers."""
-_NOT_USED = re.compile(r"^pooler\.|position_ids$")
-"""Tensors that a bare encoder does without."""
-_PROBE = (5, 6, 7, 8, 9)
-_TOLERANCE = 1e-3
-"""Largest difference of outputs, as a share of the largest output: a merged weight is rounded once more."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +59,8 @@ def find_adapter(folder: Path) -> Adapter | None:
         ModelError: If there is an adapter beside whole weights or in another place, so that it is not told what is
             meant, or a file of it cannot be read.
     """
-    homes = [
-        path.parent for path in sorted([folder / ADAPTER_FILE, *folder.glob(f"*/{ADAPTER_FILE}")]) if path.is_file()
-    ]
+    places = [folder, *sorted(path.parent for path in folder.glob(f"*/{ADAPTER_FILE}"))]
+    homes = [place for place in places if (place / ADAPTER_FILE).is_file()]
     if not homes:
         return None
     values = read_object(homes[0] / ADAPTER_FILE)
@@ -131,10 +120,9 @@ def _base_folder(adapter: Adapter) -> Path:
     name = adapter.base
     if not name:
         raise ModelError(f"base_model_name_or_path in {ADAPTER_FILE} is empty")
-    if adapter.values.get("revision") not in {None, "", "main"}:
-        raise ModelError(
-            f"it names the revision {adapter.values['revision']} of its base, which is not looked for here"
-        )
+    revision = adapter.values.get("revision")
+    if revision not in {None, "", "main"}:
+        raise ModelError(f"it names the revision {revision} of its base, which is not looked for here")
     beside = [path for path in (Path(name).expanduser(), adapter.home / name) if path.is_dir()]
     if beside:
         return beside[0]
@@ -173,110 +161,11 @@ def _save_merged(adapter: Adapter, base: Path, target: Path) -> None:
         raise adapter.refusal(f"only LORA is, not {kind}")
     if asked := [name for name in _NOT_MERGED if values.get(name)]:
         raise adapter.refusal(f"{asked[0]} is {values[asked[0]]!r}")
+    if (base / ADAPTER_FILE).is_file():
+        raise adapter.refusal(f"its base {base} is an adapter itself")
+    from retrieval.models.io.huggingface.adapter_merging import merge
+
     try:
-        shapes = _shapes(adapter.home / _WEIGHTS)
-        model = _load_base(adapter, base, shapes)
-        _merge(model, adapter.home).save_pretrained(target)
+        merge(adapter.home, base, values.get("task_type"), target)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise adapter.refusal(str(error).strip().splitlines()[0] if str(error) else type(error).__name__) from error
-
-
-def _shapes(path: Path) -> dict[str, list[int]]:
-    """Shapes of an adapter's tensors, by their names below peft's own."""
-    if not path.is_file():
-        raise ValueError(f"{_WEIGHTS} is missing; save the adapter with safe_serialization")
-    with safe_open(path, "pt") as tensors:
-        return {name.removeprefix(_OUTER): tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
-
-
-def _load_base(adapter: Adapter, home: Path, shapes: Mapping[str, list[int]]) -> Any:  # noqa: ANN401
-    """The base as the class of transformers whose parts have the names that the adapter has."""
-    from transformers import AutoConfig
-
-    if (home / ADAPTER_FILE).is_file():
-        raise ValueError(f"its base {home} is an adapter itself")
-    config = AutoConfig.from_pretrained(str(home), local_files_only=True, trust_remote_code=False)
-    saved = {name: shape for name, shape in shapes.items() if ".lora_" not in name}
-    labels = [shape[0] for name, shape in saved.items()
-              if name.endswith(("score.weight", "classifier.weight", "out_proj.weight"))]  # fmt: skip
-    if labels:
-        config.num_labels = labels[-1]
-    kind = _class_that_fits(adapter.values.get("task_type"), config, shapes)
-    model, found = kind.from_pretrained(
-        str(home), config=config, dtype=torch.float32, local_files_only=True, trust_remote_code=False,
-        output_loading_info=True, ignore_mismatched_sizes=bool(labels),
-    )  # fmt: skip
-    fresh = [*found["missing_keys"], *(name for name, *_ in found.get("mismatched_keys", ()))]
-    lacking = [name for name in fresh if not any(_is_part(name, one) for one in saved) and not _NOT_USED.search(name)]
-    if lacking:
-        raise ValueError(f"neither the base nor the adapter has {lacking[0]}")
-    table = next(
-        (shape for name, shape in saved.items() if name.endswith(("embed_tokens.weight", "word_embeddings.weight"))),
-        None,
-    )
-    if table and table[0] != model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(table[0], mean_resizing=False)
-    return model.eval()
-
-
-def _is_part(name: str, saved: str) -> bool:
-    return name == saved or name.rpartition(".")[0] == saved.rpartition(".")[0]
-
-
-def _class_that_fits(task: object, config: Any, shapes: Mapping[str, list[int]]) -> Any:  # noqa: ANN401
-    """The auto class whose model of this config has every part that the adapter changes."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
-
-    generates = "ForCausalLM" in str(config.architectures)
-    by_task = {"SEQ_CLS": [AutoModelForSequenceClassification], "CAUSAL_LM": [AutoModelForCausalLM]}
-    last = [AutoModelForCausalLM, AutoModelForSequenceClassification][:: 1 if generates else -1]
-    parts, lacking = {_part_of(name) for name in shapes}, ""
-    for kind in by_task.get(str(task), [AutoModel, *last]):
-        try:
-            with torch.device("meta"):
-                names = {name for name, _ in kind.from_config(config, trust_remote_code=False).named_modules()}
-        except ValueError:  # transformers has no such class of this architecture
-            continue
-        if parts <= names:
-            return kind
-        lacking = lacking or min(parts - names)
-    raise ValueError(f"its base has no part {lacking or min(parts)!r}; give the base that it was trained on")
-
-
-def _part_of(name: str) -> str:
-    """Module that a tensor of an adapter belongs to."""
-    head, of_adapter, _ = name.partition(".lora_")
-    module = head if of_adapter else name.rpartition(".")[0]
-    for inner in (".token_adapter", ".modules_to_save", ".original_module", ".base_layer"):
-        module = module.removesuffix(inner)
-    return module
-
-
-def _merge(model: Any, home: Path) -> Any:  # noqa: ANN401 - of peft and transformers
-    """The model with the adapter's weights added to its own.
-
-    Raises:
-        ValueError: If the adapter lacks tensors, or the merged model does not give what the two give together.
-    """
-    from peft import PeftConfig, PeftModel
-
-    config = PeftConfig.from_pretrained(str(home))
-    config.task_type = None  # by a task peft expects a head in the file, which is there only if peft trained it
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        adapted = PeftModel.from_pretrained(model, str(home), config=config).eval()
-    if lacking := [str(one.message) for one in said if "missing adapter keys" in str(one.message)]:
-        raise ValueError(lacking[0])
-    before = _outputs(adapted)
-    whole = adapted.merge_and_unload()
-    difference = float((_outputs(whole) - before).abs().max() / before.abs().max().clamp(min=1e-6))
-    if not difference <= _TOLERANCE:
-        raise ValueError(f"merged, it gives other outputs, by {difference:.2%}")
-    return whole
-
-
-@torch.inference_mode()
-def _outputs(model: Any) -> torch.Tensor:  # noqa: ANN401
-    result = model(input_ids=torch.tensor([_PROBE]), attention_mask=torch.ones(1, len(_PROBE), dtype=torch.long))
-    outputs: torch.Tensor = result[0].float()
-    return outputs
+        raise adapter.refusal((str(error).strip() or type(error).__name__).splitlines()[0]) from error

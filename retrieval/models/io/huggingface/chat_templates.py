@@ -14,10 +14,10 @@ from retrieval.models.pair_template import DOCUMENT, QUERY, PairTemplate
 from retrieval.models.tokenizer.hf_settings import TOKENIZER_CONFIG
 
 _QWEN3 = (
-    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided."
-    ' Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n<Instruct>: Given a web search query,'
-    f" retrieve relevant passages that answer the query\n<Query>: {QUERY}\n<Document>: {DOCUMENT}<|im_end|>\n"
-    "<|im_start|>assistant\n<think>\n\n</think>\n\n"
+    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct"
+    ' provided. Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n<Instruct>: Given a web'
+    f" search query, retrieve relevant passages that answer the query\n<Query>: {QUERY}\n<Document>: {DOCUMENT}"
+    "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
 )
 """As the card of Qwen/Qwen3-Reranker-0.6B gives it, which is in no file of the older folders."""
 _RERANKER, _QWEN3_RERANKER = (re.compile(one, re.IGNORECASE) for one in ("rerank", "qwen3[-_]?reranker"))
