@@ -73,7 +73,7 @@ class PairTemplate:
         bare = len(tokenizer.encode_plain([self.fill("", "")])[0])
         if bare >= max_tokens:
             raise ModelError(
-                f"max_tokens: got {max_tokens}, but the text around query and document alone has {bare} tokens; raise it"
+                f"max_tokens: got {max_tokens}, but the text around query and document has {bare} tokens; raise it"
             )
         if max_query_tokens < max_tokens:
             queries = _shortened(tokenizer, queries, max_query_tokens)

@@ -65,7 +65,8 @@ def _load_base(home: Path, task: object, shapes: Mapping[str, list[int]]) -> Any
     if lacking:
         raise ValueError(f"neither the base nor the adapter has {lacking[0]}")
     table = next(name for name, module in model.named_modules() if module is model.get_input_embeddings())
-    rows = next((shape[0] for name, shape in saved.items() if _part_of(name) == table), config.vocab_size)
+    tables = [shape for name, shape in saved.items() if name.endswith(".weight") and _part_of(name) == table]
+    rows = tables[0][0] if tables else config.vocab_size
     if rows != config.vocab_size:
         model.resize_token_embeddings(rows, mean_resizing=False)
     return model.eval()
