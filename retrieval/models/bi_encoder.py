@@ -14,8 +14,8 @@ from torch.nn import functional
 from retrieval.config import BiEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
-from retrieval.models.backbone.bert import Backbone
 from retrieval.models.backbone.pooling import pool_rows
+from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
@@ -26,7 +26,7 @@ _LEAST_RAW_TEMPERATURE = 0.5
 
 
 class BiEncoder(nn.Module):
-    """Backbone, pooling and normalisation, with the tokenizer and settings they belong to.
+    """Backbone, pooling, the backbone's projections and normalisation, with the tokenizer and settings they belong to.
 
     Attributes:
         backbone: The encoder below.
@@ -59,6 +59,8 @@ class BiEncoder(nn.Module):
         """From token vectors (N, D) of B rows of token ids to final vectors (B, D) float32."""
         skipped = None if self.settings.include_prompt else self._prompt_tokens(rows)
         pooled = pool_rows(hidden, [len(row) for row in rows], self.settings.pooling, skipped)
+        if len(self.backbone.projections):
+            pooled = self.backbone.projections(pooled)
         return functional.normalize(pooled, dim=-1) if self.settings.normalize else pooled
 
     def _prompt_tokens(self, rows: Rows) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,8 @@ from torch.nn import functional
 from retrieval.errors import ConfigError, ModelError
 from retrieval.extras import need
 from retrieval.models.backbone.bert import CONFIG_FILE
+from retrieval.models.backbone.transformers_backbone import TransformersBackbone, TransformersConfig
+from retrieval.models.hf_files import read_object
 
 _SHORT, _LONG = 5, 9
 _AGREEMENT = 1e-4
@@ -30,59 +31,34 @@ class _Float32Linear(nn.Linear):
             return functional.linear(vectors.float(), self.weight.float(), bias)
 
 
-class Classifier(nn.Module):
-    """A sequence classifier with one label.
+class Classifier(TransformersBackbone):
+    """A sequence classifier with one label: a backbone whose head is inside, so that it gives logits.
 
     It learns without dropout, as the other models here do.
 
     Attributes:
-        model: The model of transformers.
-        pad_id: Fills short rows.
-        takes_types: Whether it is given token types.
         pads: Whether rows of different lengths may be read together; some heads look at a row's end, padding or not.
     """
 
-    def __init__(self, model: Any, pad_id: int) -> None:  # noqa: ANN401 - transformers is not typed
-        """Wrap ``model``; its head computes in float32 from here on."""
-        super().__init__()
-        self.model: Any = model
-        self.pad_id: Final = pad_id
-        self.takes_types: Final = "token_type_ids" in inspect.signature(model.forward).parameters
-        if model.config.pad_token_id is None:  # needed by classifiers that look for a row's last token
-            model.config.pad_token_id = pad_id
+    def __init__(self, model: Any, config: TransformersConfig, pad_id: int) -> None:  # noqa: ANN401 - of transformers
+        """Wrap ``model``; its head computes in float32 from here on.
+
+        Args:
+            model: The model of transformers.
+            config: Read from the same folder.
+            pad_id: Of the tokenizer; fills short rows where the model names none.
+        """
+        super().__init__(model, config)
+        own = model.config.pad_token_id
+        if not isinstance(own, int) or not 0 <= own < config.vocab_size:
+            model.config.pad_token_id = pad_id  # by it some heads look for a row's last token
+        self._filler: Final = int(model.config.pad_token_id)
         body = {id(module) for module in model.base_model.modules()}
         for module in model.modules():
             if type(module) is nn.Linear and id(module) not in body:
                 module.__class__ = _Float32Linear
         self.train(mode=False)
         self.pads = self._padding_changes_nothing()
-
-    @property
-    def config(self) -> Any:  # noqa: ANN401
-        """Of transformers."""
-        return self.model.config
-
-    @property
-    def embeddings(self) -> nn.Module:
-        """The table of tokens, which training may freeze."""
-        table: nn.Module = self.model.get_input_embeddings()
-        return table
-
-    @property
-    def max_tokens(self) -> int | None:
-        """Longest row that has positions; None where there is no bound."""
-        rows = getattr(self.config.get_text_config(), "max_position_embeddings", None)
-        if not rows or rows < 0:
-            return None
-        tables = [one for name, one in self.model.named_modules() if name.endswith("position_embeddings")]
-        after = [one.padding_idx + 1 for one in tables if getattr(one, "padding_idx", None) is not None]
-        return int(rows) - max(after, default=0)  # RoBERTa and its kin count positions from after the padding id
-
-    def train(self, mode: bool = True) -> Classifier:
-        """As of any module, but without dropout."""
-        super().train(mode)
-        self.model.eval()
-        return self
 
     def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
         """Logits of some pairs.
@@ -99,9 +75,8 @@ class Classifier(nn.Module):
         logits: list[Tensor | None] = [None] * len(rows)
         for length in {len(row) for row in rows}:
             places = [place for place, row in enumerate(rows) if len(row) == length]
-            found = self._logits(
-                [rows[place] for place in places], [types[place] for place in places] if types else None
-            )
+            of_them = [types[place] for place in places] if types else None
+            found = self._logits([rows[place] for place in places], of_them)
             for place, one in zip(places, found, strict=True):
                 logits[place] = one
         return torch.stack([one for one in logits if one is not None])
@@ -113,16 +88,19 @@ class Classifier(nn.Module):
         def padded(values: Sequence[Sequence[int]], filler: int) -> Tensor:
             return torch.tensor([[*value, *[filler] * (longest - len(value))] for value in values], device=device)
 
-        inputs = {"input_ids": padded(rows, self.pad_id), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
-        if self.takes_types and types is not None:
+        inputs = {
+            "input_ids": padded(rows, self._filler),
+            "attention_mask": padded([[1] * len(row) for row in rows], 0),
+        }
+        if self._takes_types and types is not None:
             inputs["token_type_ids"] = padded(types, 0)
         logits: Tensor = self.model(**inputs).logits
         return logits
 
     @torch.no_grad()  # not in inference mode: models keep what they compute of positions, and learn later
     def _padding_changes_nothing(self) -> bool:
-        size = int(self.config.get_text_config().vocab_size)
-        usable = [token for token in range(min(size, _LONG + _SHORT + 1)) if token != self.pad_id]
+        size = self.config.vocab_size
+        usable = [token for token in range(min(size, _LONG + _SHORT + 1)) if token != self._filler]
         rows = [usable[:_SHORT], usable[-_LONG:]]
         alone = torch.cat([self._logits([row], None) for row in rows])
         difference = (self._logits(rows, None) - alone).abs() / alone.abs().clamp(min=1)
@@ -130,7 +108,8 @@ class Classifier(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write ``config.json`` and the weights, as float32, in the form that transformers reads."""
-        self.model.save_pretrained(folder, max_shard_size="1TB")
+        model: Any = self.model
+        model.save_pretrained(folder, max_shard_size="1TB")
         for path in folder.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors writes 0600; another user may serve it
 
@@ -150,10 +129,11 @@ def load_classifier(folder: Path, pad_id: int, layers: int = 0) -> Classifier:
     need("transformers", f"{folder}: its model")
     from transformers import AutoModelForSequenceClassification
 
-    config = _read_config(folder, layers)
+    shape, config = _read_config(folder, layers)
     if config.num_labels != 1:
         raise ModelError(f"{folder}: its head gives {config.num_labels} labels; a reranker needs a head with one")
-    return Classifier(_read_model(AutoModelForSequenceClassification, folder, config), pad_id)
+    model = _read_model(AutoModelForSequenceClassification, folder, config)
+    return _shortened(Classifier(model, shape, pad_id), layers)
 
 
 def load_judge(folder: Path, pad_id: int, yes: int, no: int | None, layers: int = 0) -> Classifier:
@@ -175,7 +155,7 @@ def load_judge(folder: Path, pad_id: int, yes: int, no: int | None, layers: int 
     need("transformers", f"{folder}: its model")
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    config = _read_config(folder, layers)
+    shape, config = _read_config(folder, layers)
     causal = _read_model(AutoModelForCausalLM, folder, config).eval()
     tokens = [yes] if no is None else [yes, no]
     table = causal.get_output_embeddings()
@@ -196,34 +176,49 @@ def load_judge(folder: Path, pad_id: int, yes: int, no: int | None, layers: int 
     head = nn.Linear(rows.shape[1], 1, bias=False)
     head.weight = nn.Parameter(rows[:1] - rows[1:] if len(rows) > 1 else rows.clone())
     setattr(model, heads[0], head)
-    classifier = Classifier(model, pad_id)
+    classifier = Classifier(model, shape, pad_id)
     expected = logits[0] - (logits[1] if len(logits) > 1 else 0)
     with torch.no_grad():
         difference = (classifier(probe.tolist())[0, 0] - expected).abs() / expected.abs().clamp(min=1)
     capped = getattr(config.get_text_config(), "final_logit_softcapping", None)
     if len(heads) != 1 or capped or not float(difference) <= _AGREEMENT:
         raise ModelError(f"{folder}: {type(causal).__name__} changes its logits after its last linear; give another")
-    return classifier
+    return _shortened(classifier, layers)
 
 
-def _read_config(folder: Path, layers: int) -> Any:  # noqa: ANN401
+def _read_config(folder: Path, layers: int) -> tuple[TransformersConfig, Any]:
+    """What is asked of a configuration here, and transformers' own."""
     from transformers import AutoConfig
 
+    from retrieval.models.backbone.transformers_loading import read_transformers_config
+
+    shape = read_transformers_config(folder, read_object(folder / CONFIG_FILE))
+    if layers > shape.num_hidden_layers:
+        raise ConfigError(f"layers: got {layers}, but {folder} has {shape.num_hidden_layers}; lower it, or 0 for all")
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except _MODEL_ERRORS as error:
         raise _unreadable(folder, error) from error
-    _shorten(config, layers, folder)
-    return config
+    config.use_cache = False
+    return shape, config
+
+
+def _shortened(classifier: Classifier, layers: int) -> Classifier:
+    if layers:
+        classifier.keep_layers(layers)
+    return classifier
 
 
 def _read_model(kind: Any, folder: Path, config: Any) -> Any:  # noqa: ANN401
     """A whole model of one of transformers' auto classes, in float32."""
+    from retrieval.models.backbone.transformers_loading import quiet
+
     try:
-        model, found = kind.from_pretrained(
-            str(folder), config=config, dtype=torch.float32, local_files_only=True, trust_remote_code=False,
-            output_loading_info=True,
-        )  # fmt: skip
+        with quiet():
+            model, found = kind.from_pretrained(
+                str(folder), config=config, dtype=torch.float32, local_files_only=True, trust_remote_code=False,
+                output_loading_info=True,
+            )  # fmt: skip
     except _MODEL_ERRORS as error:
         raise _unreadable(folder, error) from error
     if missing := sorted(found["missing_keys"]):
@@ -232,14 +227,6 @@ def _read_model(kind: Any, folder: Path, config: Any) -> Any:  # noqa: ANN401
             f" {type(model).__name__}.save_pretrained writes it"
         )
     return model
-
-
-def _shorten(config: Any, layers: int, folder: Path) -> None:  # noqa: ANN401
-    most = getattr(config.get_text_config(), "num_hidden_layers", 0)
-    if layers > most:
-        raise ConfigError(f"layers: got {layers}, but {folder} has {most}; lower it, or 0 for all")
-    if layers:
-        config.get_text_config().num_hidden_layers = layers
 
 
 def _unreadable(folder: Path, error: Exception) -> ModelError:

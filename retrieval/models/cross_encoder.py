@@ -16,14 +16,16 @@ from torch import Tensor, nn
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
-from retrieval.models.backbone.bert import Backbone
+from retrieval.models.backbone.bert import Backbone as FastBackbone
 from retrieval.models.backbone.pooling import pool_rows
+from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.classifier import Classifier
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.pair import Pair, joined_text
 from retrieval.models.pair_template import PairTemplate
+from retrieval.models.projections import Projections
 from retrieval.models.split_cross_encoder import ApartRow, InteractionHead, LateJoin
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.runtime import Runtime
@@ -88,17 +90,14 @@ class CrossEncoder(nn.Module):
 
     read_from: Path | None = None
 
-    def __init__(
-        self, backbone: Backbone | Classifier, head: Head, tokenizer: TextTokenizer, settings: ModelSettings
-    ) -> None:
+    def __init__(self, backbone: Backbone, head: Head, tokenizer: TextTokenizer, settings: ModelSettings) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.tokenizer = tokenizer
         self.settings = settings
         self.template = PairTemplate.parse(settings.pair_template) if settings.pair_template else None
-        joined_late = isinstance(head, InteractionHead) and not isinstance(backbone, Classifier)
-        self.late = LateJoin(backbone, head, tokenizer, settings) if joined_late else None
+        self.late = _late_join(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows of token ids, with gradients.
@@ -124,7 +123,7 @@ class CrossEncoder(nn.Module):
         """
         with torch.autocast(hidden.device.type, enabled=False):
             if isinstance(self.head, OwnHead):
-                return self.head(hidden.float())
+                return self.head.forward(hidden.float())
             logits: Tensor = self.head(pool_rows(hidden, lengths, self.settings.pooling))
         return logits
 
@@ -203,6 +202,7 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
         ModelError: If the base cannot be read, or is too short for the configured length.
     """
     found = _copy_of(bi_encoder, config.layers) if config.base == FROM_BI_ENCODER else load(config.base, config.layers)
+    found = _token_level(found)
     settings = found.settings
     if config.max_tokens > settings.max_tokens:
         raise ModelError(
@@ -234,12 +234,27 @@ def _own_head(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     if config.separate_layers:
         raise ConfigError(
             f"cross_encoder.training.separate_frozen_layers: {config.base} runs as transformers' own"
-            f" {type(found.backbone.model).__name__}, which reads query and passage together in all layers; unset it,"
-            " or start from a BERT, RoBERTa or XLM-R"
+            f" {found.backbone.config.model_type}, which reads query and passage together in all layers; unset it, or"
+            " start from a BERT, RoBERTa or XLM-R"
         )
-    lengths = {"max_query_tokens": config.max_query_tokens, "max_passage_tokens": config.max_tokens}
-    settings = replace(found.settings, **lengths, max_tokens=config.max_tokens)
+    settings = replace(
+        found.settings,
+        max_query_tokens=config.max_query_tokens,
+        max_passage_tokens=config.max_tokens,
+        max_tokens=config.max_tokens,
+    )
     return CrossEncoder(found.backbone, OwnHead(), found.tokenizer, settings)
+
+
+def _late_join(
+    backbone: Backbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
+) -> LateJoin:
+    if not isinstance(backbone, FastBackbone):
+        raise ModelError(
+            f"a {backbone.config.model_type} cannot read query and passage apart, since its layers are run only"
+            " together; set cross_encoder.separate_frozen_layers to false, or take a BERT, RoBERTa or XLM-R"
+        )
+    return LateJoin(backbone, head, tokenizer, settings)
 
 
 def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
@@ -274,6 +289,12 @@ def _copy_of(bi_encoder: BiEncoder | None, layers: int) -> Pretrained:
     if layers:
         backbone.keep_layers(layers)
     return Pretrained(backbone.eval(), bi_encoder.tokenizer, bi_encoder.settings, {})
+
+
+def _token_level(found: Pretrained) -> Pretrained:
+    """A model whose heads read token vectors: what a bi-encoder does to pooled ones is left out."""
+    found.backbone.projections = Projections()
+    return replace(found, settings=replace(found.settings, dimension=found.backbone.config.hidden_size))
 
 
 def _read_head(found: Pretrained, name: str) -> Head:

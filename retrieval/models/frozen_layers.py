@@ -23,7 +23,8 @@ from tqdm import tqdm
 
 from retrieval.folders import write_file
 from retrieval.models.backbone.batch_inference import Rows, packed_encoder, spread, work_batches
-from retrieval.models.backbone.bert import Backbone
+from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.runtime import Runtime
 
@@ -52,6 +53,11 @@ class TokenStates:
         """
         start, end = self.bounds[tuple(row)]
         return torch.from_numpy(np.array(self.vectors[start:end]))
+
+
+def can_be_cut(backbone: Backbone) -> bool:
+    """Whether a backbone runs some of its layers alone: the BERT family does, other models of transformers do not."""
+    return isinstance(backbone, FastBackbone)
 
 
 def read_lower_layers(
@@ -140,7 +146,12 @@ def states_key(backbone: Backbone, rows: Rows, layers: int, runtime: Runtime) ->
     """SHA-256 over everything that decides the token vectors: lower weights, how they are used, token ids, precision.
 
     Two tokenizers that give the same ids give the same vectors; others give another key.
+
+    Raises:
+        TypeError: If the backbone cannot be cut (`can_be_cut`).
     """
+    if not isinstance(backbone, FastBackbone):
+        raise TypeError(f"{type(backbone).__name__} cannot be cut between layers; ask can_be_cut first")
     config = backbone.config
     used = (config.model_type, config.num_attention_heads, config.layer_norm_eps, config.hidden_act)
     digest = hashlib.sha256(f"{layers} {runtime.precision} {used} {config.first_position}".encode())
@@ -189,7 +200,10 @@ class SplitEncoder:
             (B, D) float32, unit length if the settings say so.
         """
         parts = [self._cut(self._of(row), longest).float() for row in rows]
-        hidden = self.encoder.backbone.run(torch.cat(parts), [len(part) for part in parts], self.layers)
+        backbone = self.encoder.backbone
+        if not isinstance(backbone, FastBackbone):
+            raise TypeError(f"{type(backbone).__name__} cannot be cut between layers; ask can_be_cut first")
+        hidden = backbone.run(torch.cat(parts), [len(part) for part in parts], self.layers)
         return self.encoder.finish(hidden, [row[: longest or None] for row in rows])
 
     def encode_rows(self, rows: Rows, runtime: Runtime, label: str | None = None) -> NDArray[np.float32]:

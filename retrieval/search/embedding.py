@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from retrieval.data.fields import passage_texts, query_texts, title_texts
 from retrieval.models.backbone.batch_inference import Rows
 from retrieval.models.bi_encoder import BiEncoder
-from retrieval.models.frozen_layers import SplitEncoder, TokenStates, kept_lower_layers, read_lower_layers, states_key
+from retrieval.models.frozen_layers import (
+    SplitEncoder,
+    TokenStates,
+    can_be_cut,
+    kept_lower_layers,
+    read_lower_layers,
+    states_key,
+)
 from retrieval.records import Corpus, Query
 from retrieval.runtime import Runtime
 from retrieval.search.state_files import make_room, needed_files
@@ -61,7 +68,8 @@ def corpus_states(
     Args:
         encoder: Whose layers are run.
         corpus: Cut, and segmented if the encoder reads segmented text.
-        layers: How many layers; with 0 nothing is worth keeping and the answer is None.
+        layers: How many layers; with 0 nothing is worth keeping and the answer is None, as of a backbone that cannot be
+            cut.
         runtime: Where to compute.
         folder: Keeps them for the next caller with the same weights and texts (`kept_states` says how long); None keeps
             nothing.
@@ -75,6 +83,8 @@ def kept_corpus_states(
     encoder: BiEncoder, corpus: Corpus, layers: int, runtime: Runtime, folder: Path
 ) -> TokenStates | None:
     """What `corpus_states` kept, mapped; None where it kept nothing. Nothing is made, which would take minutes."""
+    if not can_be_cut(encoder.backbone):
+        return None
     rows = [row for part in _rows(encoder, corpus) for row in part]
     return kept_lower_layers(encoder.backbone, rows, layers, _states_file(encoder, rows, layers, runtime, folder))
 
@@ -96,7 +106,7 @@ def _states(
     label: str | None,
     needed: Callable[[Path], Collection[str]],
 ) -> TokenStates | None:
-    if layers == 0:
+    if layers == 0 or not can_be_cut(encoder.backbone):
         return None
     file = _states_file(encoder, rows, layers, runtime, folder) if folder else None
     new = file is not None and not file.exists()

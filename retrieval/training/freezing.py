@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import nn
 
 from retrieval.config import TrainingConfig
-from retrieval.errors import TrainingError
+from retrieval.errors import ModelError, TrainingError
+from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 
 
 @contextmanager
@@ -48,13 +49,13 @@ def frozen_modules(model: nn.Module, config: TrainingConfig) -> list[nn.Module]:
     backbone = getattr(model, "backbone", model)
     frozen: list[nn.Module] = []
     if config.freeze_embeddings or config.freeze_layers:
-        embeddings = getattr(backbone, "embeddings", None)
-        if not isinstance(embeddings, nn.Module):
+        below = _below_layers(backbone)
+        if not below:
             raise TrainingError(
                 f"{type(backbone).__name__} has no module named embeddings to freeze; set training.freeze_embeddings"
                 " to false and training.freeze_layers to 0"
             )
-        frozen.append(embeddings)
+        frozen.extend(below)
     if config.freeze_layers:
         layers = _layers(backbone)
         if config.freeze_layers > len(layers):
@@ -66,7 +67,24 @@ def frozen_modules(model: nn.Module, config: TrainingConfig) -> list[nn.Module]:
     return frozen
 
 
+def _below_layers(backbone: nn.Module) -> Sequence[nn.Module]:
+    """The embeddings, and with them what else the first layer is fed by."""
+    if isinstance(backbone, TransformersBackbone):
+        return _of_transformers(lambda: backbone.below_layers)
+    embeddings = getattr(backbone, "embeddings", None)
+    return [embeddings] if isinstance(embeddings, nn.Module) else []
+
+
+def _of_transformers(modules: Callable[[], Sequence[nn.Module]]) -> Sequence[nn.Module]:
+    try:
+        return modules()
+    except ModelError as error:
+        raise TrainingError(str(error)) from error
+
+
 def _layers(backbone: nn.Module) -> Sequence[nn.Module]:
+    if isinstance(backbone, TransformersBackbone):
+        return _of_transformers(lambda: backbone.layers)
     layers = getattr(getattr(backbone, "encoder", None), "layer", None)
     if not isinstance(layers, nn.ModuleList):
         raise TrainingError(f"{type(backbone).__name__} has no encoder.layer list; set training.freeze_layers to 0")

@@ -142,7 +142,7 @@ def test_layers_that_read_the_texts_apart_are_refused(tmp_path):
         base=str(tmp_path / "m"), max_tokens=48, max_query_tokens=16,
         training={"freeze_layers": 1, "freeze_embeddings": True}, separate_frozen_layers=True,
     )  # fmt: skip
-    with pytest.raises(ConfigError, match=r"separate_frozen_layers: .*ModernBertForSequenceClassification"):
+    with pytest.raises(ConfigError, match=r"separate_frozen_layers: .* own modernbert"):
         cross_encoder_from(config)
 
 

@@ -79,20 +79,55 @@ def test_modules_that_are_run(tmp_path, extra, tail):
     assert_same(folder)
 
 
+CHAINS = {
+    "Dense": lambda: [st_modules.Dense(32, 32)],
+    "wider Dense": lambda: [st_modules.Dense(32, 48, activation_function=torch.nn.Identity())],
+    "narrower Dense without bias": lambda: [st_modules.Dense(32, 7, bias=False, activation_function=torch.nn.GELU())],
+    "residual Dense": lambda: [st_modules.Dense(32, 32, use_residual=True)],
+    "residual Dense of another width": lambda: [st_modules.Dense(32, 12, use_residual=True)],
+    "LayerNorm": lambda: [st_modules.LayerNorm(32)],
+    "two Dense and a LayerNorm": lambda: [st_modules.Dense(32, 64), st_modules.Dense(64, 24), st_modules.LayerNorm(24)],
+    "Normalize in between": lambda: [st_modules.Normalize(), st_modules.Dense(32, 16), st_modules.Normalize()],
+}
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+@pytest.mark.parametrize("chain", list(CHAINS))
+def test_modules_after_the_pooling_are_run_and_saved(tmp_path, chain, similarity):
+    folder = write_sentence_transformer(tmp_path / "m", *CHAINS[chain](), similarity_fn_name=similarity)
+    assert_same(folder)
+    found = load(str(folder))
+    encoder = BiEncoder(found.backbone, found.tokenizer, found.settings)
+    assert found.settings.dimension == ours(folder).shape[1]
+    encoder.save(tmp_path / "saved")
+    np.testing.assert_array_equal(ours(tmp_path / "saved"), ours(folder))
+    assert_same(tmp_path / "saved")
+
+
 @pytest.mark.parametrize(
-    "module",
+    ("module", "values", "named"),
     [
-        lambda: st_modules.Dense(32, 32),
-        lambda: st_modules.Dense(32, 48, activation_function=torch.nn.Identity()),
-        lambda: st_modules.LayerNorm(32),
-        lambda: st_modules.Normalize("token_embeddings"),
+        (lambda: st_modules.Normalize("token_embeddings"), {}, "token_embeddings"),
+        (lambda: st_modules.Dense(32, 8), {"module_input_name": "token_embeddings"}, "token_embeddings"),
+        (lambda: st_modules.Dense(32, 8), {"activation_function": "their_code.Swish"}, r"their_code\.Swish"),
+        (lambda: st_modules.Dense(32, 8), {"in_features": 30}, "in_features is 30, but vectors before it have 32"),
+        (lambda: st_modules.Dense(32, 8), {"out_features": 9}, "weights do not fit"),
+        (lambda: st_modules.Dense(32, 8), {"gate": 3}, "gate is 3"),
+        (lambda: st_modules.LayerNorm(32), {"dimension": 8}, "dimension is 8"),
     ],
-    ids=["Dense", "wider Dense", "LayerNorm", "Normalize of tokens"],
 )
-def test_modules_that_change_vectors_are_refused_by_name(tmp_path, module):
+def test_modules_after_the_pooling_that_are_not_done_are_refused_by_name(tmp_path, module, values, named):
     made = module()
     folder = write_sentence_transformer(tmp_path / "m", made)
-    with pytest.raises(ModelError, match=f"{type(made).__name__}|token_embeddings"):
+    edit(folder / f"2_{type(made).__name__}/config.json", **values)
+    with pytest.raises(ModelError, match=named):
+        load(str(folder))
+
+
+def test_a_projection_whose_weights_are_missing_is_named(tmp_path):
+    folder = write_sentence_transformer(tmp_path / "m", st_modules.Dense(32, 8))
+    (folder / "2_Dense/model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"2_Dense: no model\.safetensors"):
         load(str(folder))
 
 

@@ -18,9 +18,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from retrieval.models.backbone.batching import token_budget_batches
-from retrieval.models.backbone.bert import Backbone
+from retrieval.models.backbone.bert import Backbone as FastBackbone
 from retrieval.models.backbone.cpu_inference import PackedEncoder, pack
 from retrieval.models.backbone.pooling import pool_rows
+from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.runtime import Runtime
 
@@ -42,7 +43,7 @@ _FEW_TOKENS = 64
 """A question or two. Their products wait for memory, where weights laid out beforehand save a quarter of the time."""
 
 _Fingerprint: TypeAlias = tuple[object, ...]
-_packed: WeakKeyDictionary[Backbone, dict[bool, tuple[_Fingerprint, PackedEncoder | None]]] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[FastBackbone, dict[bool, tuple[_Fingerprint, PackedEncoder | None]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ def spread(
 
 
 def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool = False) -> PackedEncoder | None:
-    """The packed form of these very weights, or None where it cannot be used (no CPU, or another activation).
+    """The packed form of these very weights, or None where it cannot be used.
+
+    That is so on another device than the CPU, of a model that is not of the BERT family, or of another activation.
 
     Args:
         backbone: The encoder.
@@ -158,7 +161,7 @@ def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool
         runtime: Device and precision.
         short: For a few tokens at a time, at the price of a second copy of the layers' weights.
     """
-    if runtime.device.type != "cpu" or not isinstance(backbone, Backbone):
+    if runtime.device.type != "cpu" or not isinstance(backbone, FastBackbone):
         return None
     state = _fingerprint(backbone, runtime.precision)
     kept = _packed.setdefault(backbone, {})
@@ -169,7 +172,7 @@ def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool
     return kept[laid_out][1]
 
 
-def _fingerprint(backbone: Backbone, precision: torch.dtype) -> _Fingerprint:
+def _fingerprint(backbone: FastBackbone, precision: torch.dtype) -> _Fingerprint:
     """What changes when the weights do: a fused optimiser moves neither a tensor's address nor its version.
 
     It touches no weight that does not learn; of those address and version tell enough, and are read at once.
@@ -181,7 +184,7 @@ def _fingerprint(backbone: Backbone, precision: torch.dtype) -> _Fingerprint:
 
 
 def _first_that_agrees(
-    backbone: Backbone, rows: Rows, runtime: Runtime, choices: Sequence[bool]
+    backbone: FastBackbone, rows: Rows, runtime: Runtime, choices: Sequence[bool]
 ) -> PackedEncoder | None:
     probe = sorted((row[:_PROBE_TOKENS] for row in islice(rows, 3)), key=len)
     for private_operators in choices:
@@ -198,7 +201,7 @@ def _first_that_agrees(
 
 
 @torch.inference_mode()
-def _agreement(backbone: Backbone, encoder: PackedEncoder, rows: Rows) -> float:
+def _agreement(backbone: FastBackbone, encoder: PackedEncoder, rows: Rows) -> float:
     """Smallest cosine between the plain and the packed mean vector of any row; -1 where one is not finite."""
     lengths = [len(row) for row in rows]
     packed, plain = (pool_rows(each(rows), lengths, "mean") for each in (encoder, backbone))

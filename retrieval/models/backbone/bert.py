@@ -19,10 +19,13 @@ from torch.nn import functional
 
 from retrieval.errors import ModelError
 from retrieval.models.backbone.attention import Layout, attend, layout_of
+from retrieval.models.projections import Projections
 
 CONFIG_FILE = "config.json"
-FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
+_FAMILIES = {"bert": 0, "roberta": 1, "xlm-roberta": 1}
 """Model types and the padding id each has where its file names none."""
+FAMILIES = frozenset(_FAMILIES)
+"""Model types that are run here; `transformers_backbone` runs others."""
 _TANH_GELU = partial(functional.gelu, approximate="tanh")
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -100,13 +103,13 @@ def read_config(folder: Path) -> BackboneConfig:
         kind = values.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); give the one saved with the weights") from error
-    if not isinstance(kind, str) or kind not in FAMILIES:
+    if not isinstance(kind, str) or kind not in _FAMILIES:
         raise ModelError(
-            f"{folder}: model type {kind!r} is not one of {', '.join(FAMILIES)}; give a model of these, such as a"
+            f"{folder}: model type {kind!r} is not one of {', '.join(_FAMILIES)}; give a model of these, such as a"
             " PhoBERT, an E5 or BGE-M3"
         )
     if values.get("pad_token_id") is None:
-        values["pad_token_id"] = FAMILIES[kind]
+        values["pad_token_id"] = _FAMILIES[kind]
     known = {one.name: one.type for one in fields(BackboneConfig) if one.name != "others"}
     try:
         given = {name: _number(values[name], name, kind) for name, kind in known.items() if name in values}
@@ -151,6 +154,7 @@ class Backbone(nn.Module):
         config: Its shape.
         embeddings: Tables of words, positions and token types, and their normalisation.
         encoder: ``layer`` holds the transformer layers, lowest first.
+        projections: Modules after the pooling; see `backbone_protocol.Backbone`.
     """
 
     def __init__(self, config: BackboneConfig) -> None:
@@ -158,6 +162,21 @@ class Backbone(nn.Module):
         self.config = config
         self.embeddings = _Embeddings(config)
         self.encoder = _Encoder(config)
+        self.projections = Projections()
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """Transformer layers, lowest first."""
+        return list(self.encoder.layer)
+
+    @property
+    def below_layers(self) -> Sequence[nn.Module]:
+        """The embeddings."""
+        return [self.embeddings]
+
+    def weights(self) -> dict[str, Tensor]:
+        """Tensors by the names that transformers' bare model has for them, without the projections."""
+        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("projections.")}
 
     def forward(self, rows: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> Tensor:
         """Token vectors of some rows.

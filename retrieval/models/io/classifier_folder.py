@@ -60,13 +60,13 @@ def read_foreign(folder: Path, modules: Modules, name: str, layers: int) -> Whol
         model = load_classifier(home, tokenizer.pad_id, layers)
     if not tokenizer.usual_types and told.token_types:
         raise ModelError(f"{home}: its tokenizer gives token types that are not BERT's; give another model")
-    longest = min(found.longest, model.max_tokens or found.longest)
+    longest = min(found.longest, model.config.max_tokens if model.config.max_tokens > 0 else found.longest)
     settings = ModelSettings(
         kind="cross-encoder", base=name, pooling="cls", normalize=False, query_prefix=found.query_prefix,
         max_query_tokens=longest, max_passage_tokens=longest, max_tokens=longest, head="own",
         pair_template=str(PairTemplate.parse(found.template)) if found.template else "",
     )  # fmt: skip
-    settings = replace(settings, dimension=int(model.config.get_text_config().hidden_size))
+    settings = replace(settings, dimension=model.config.hidden_size)
     return model, tokenizer.lower_cased() if found.lower else tokenizer, settings
 
 

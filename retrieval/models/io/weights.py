@@ -164,6 +164,12 @@ def split_state(state: dict[str, Tensor], layers: int) -> tuple[dict[str, Tensor
     return backbone, head if "out.weight" in head else {}
 
 
+def own_head(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Sort the tensors of a folder that this library wrote into those of any backbone and those of its head."""
+    head = {_HEAD_NAMES[name]: tensor.float() for name, tensor in state.items() if name.startswith("head.")}
+    return {name: tensor for name, tensor in state.items() if not name.startswith("head.")}, head
+
+
 def _is_weight(name: str) -> bool:
     """Whether a bare model has this tensor as a parameter; old checkpoints also list its constants."""
     return name.startswith(("embeddings.", "encoder.")) and name.rpartition(".")[2] not in _BUFFERS

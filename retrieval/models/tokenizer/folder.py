@@ -53,11 +53,13 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
 def _foreign(folder: Path, settings: TokenizerSettings, model_type: str) -> TextTokenizer:
     if (folder / TOKENIZER_FILE).is_file():
         reason = differs(settings, folder, model_type)
-        return _from_transformers(folder, f"{reason} is not in its {TOKENIZER_FILE}") if reason else _from_json(folder)
+        if reason:
+            return _from_transformers(folder, f"{reason} is not in its {TOKENIZER_FILE}", settings)
+        return _from_json(folder, settings)
     if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
         return TextTokenizer(**build_phobert_tokenizer(folder, settings.added, settings.specials))
     if any((folder / name).is_file() for name in _OTHER_FILES):
-        return _from_transformers(folder, f"it has no {TOKENIZER_FILE}")
+        return _from_transformers(folder, f"it has no {TOKENIZER_FILE}", settings)
     raise ModelError(
         f"{folder}: no {TOKENIZER_FILE} nor another tokenizer file; save the model's tokenizer into the folder"
         " (tokenizer.save_pretrained)"
@@ -76,13 +78,13 @@ class _TokenizerFile:
     path: Path = field(compare=False)
 
 
-def _from_json(folder: Path) -> TextTokenizer:
+def _from_json(folder: Path, settings: TokenizerSettings | None = None) -> TextTokenizer:
     path = folder / TOKENIZER_FILE
     core, unigram = _read_core(_TokenizerFile(sha256_of(path), path))
     sidecar = folder / SIDECAR
     if sidecar.is_file():
         return TextTokenizer(core, **json.loads(sidecar.read_text(encoding="utf-8")), unigram=unigram)
-    return TextTokenizer(core, _pad_id((unigram or core).token_to_id, folder), unigram=unigram)
+    return TextTokenizer(core, _padding_id((unigram or core).token_to_id, settings, folder), unigram=unigram)
 
 
 @lru_cache(maxsize=2)
@@ -99,7 +101,7 @@ def _read_core(file: _TokenizerFile) -> tuple[Tokenizer, Unigram | None]:
     return Tokenizer.from_str(json.dumps(values)), unigram
 
 
-def _from_transformers(folder: Path, reason: str) -> TextTokenizer:
+def _from_transformers(folder: Path, reason: str, settings: TokenizerSettings) -> TextTokenizer:
     need("transformers", f"{folder}: {reason}, and reading its other tokenizer files")
     from transformers import AutoTokenizer
 
@@ -107,13 +109,17 @@ def _from_transformers(folder: Path, reason: str) -> TextTokenizer:
     core = getattr(tokenizer, "backend_tokenizer", None)
     if core is None:
         raise ModelError(f"{folder}: {type(tokenizer).__name__} has no fast form; add its tokenizer.json")
-    return TextTokenizer(core, _pad_id(core.token_to_id, folder))
+    return TextTokenizer(core, _padding_id(core.token_to_id, settings, folder))
 
 
-def _pad_id(token_to_id: Callable[[str], int | None], folder: Path) -> int:
-    told = [text for kind, text in read_tokenizer_settings(folder).specials if kind == "pad_token"]
-    for name in (*told, *_PAD_TOKENS):
+def _padding_id(token_to_id: Callable[[str], int | None], settings: TokenizerSettings | None, folder: Path) -> int:
+    """Of the token that fills short rows; decoders without one take the token that ends a text."""
+    named = dict(settings.specials) if settings else {}
+    names = [*_PAD_TOKENS, *(named[key] for key in ("pad_token", "eos_token") if key in named)]
+    for name in names:
         found = token_to_id(name)
         if found is not None:
             return int(found)
-    raise ModelError(f"{folder}: its tokenizer has none of {', '.join((*told, *_PAD_TOKENS))}; set its pad_token")
+    raise ModelError(
+        f"{folder}: its tokenizer has none of {', '.join(names)}; name its pad_token in tokenizer_config.json"
+    )

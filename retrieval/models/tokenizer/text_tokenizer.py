@@ -76,6 +76,15 @@ class TextTokenizer:
         core.normalizer = normalizers.Sequence([normalizers.Lowercase(), *before])
         return TextTokenizer(core, self.pad_id, self._vocabulary, self._unknown_id, self._unigram)
 
+    def bounded(self, vocabulary: int) -> TextTokenizer:
+        """The same tokenizer for a model with so many ids; others become the padding token, as does their text."""
+        return TextTokenizer(self._core, self.pad_id, vocabulary, self.pad_id, self._unigram)
+
+    @property
+    def learnt_ids(self) -> int:
+        """Ids of the vocabulary, without tokens that were added to it later."""
+        return int(self._core.get_vocab_size(with_added_tokens=False))
+
     def with_one_type(self) -> TextTokenizer:
         """The same tokenizer for a model that is given no token types, so that all are 0."""
         other = copy.copy(self)

@@ -33,8 +33,11 @@ def merge(adapter: Path, base: Path, task: object, target: Path) -> None:
         ValueError: If the two do not fit, or merged they do not give what they give together. The libraries below
             raise other errors where a file cannot be read.
     """
+    from retrieval.models.backbone.transformers_loading import quiet
+
     shapes = _shapes(adapter / _WEIGHTS)
-    _merged(_load_base(base, task, shapes), adapter).save_pretrained(target)
+    with quiet():
+        _merged(_load_base(base, task, shapes), adapter).save_pretrained(target)
 
 
 def _shapes(path: Path) -> dict[str, list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -10,6 +10,7 @@ from retrieval.errors import ModelError
 from retrieval.models.backbone.bert import CONFIG_FILE
 from retrieval.models.hf_files import read_json, read_object, refuse_others, section
 from retrieval.models.io.model_settings import Pooling
+from retrieval.models.projections import Step
 
 MODULES_FILE = "modules.json"
 _OLD_FLAGS: dict[str, Pooling] = {
@@ -38,7 +39,8 @@ class Modules:
         listed: Whether there is a modules.json; without, the folder is a bare transformer's.
         pooling: How token vectors become one; None for a cross-encoder or a bare transformer.
         include_prompt: Whether the tokens of a prompt are pooled, too.
-        normalized: Whether a Normalize module gives vectors unit length.
+        normalized: Whether a Normalize module gives vectors unit length at last.
+        projections: Modules between the pooling and that Normalize.
         score_tokens: The next tokens whose logits a LogitScore takes one from another, the second maybe None; None
             where there is no such module.
     """
@@ -48,6 +50,7 @@ class Modules:
     pooling: Pooling | None = None
     include_prompt: bool = True
     normalized: bool = False
+    projections: tuple[Step, ...] = ()
     score_tokens: tuple[int, int | None] | None = None
 
 
@@ -110,12 +113,16 @@ def _with_module(found: Modules, item: dict[str, Any], kind: str, folder: Path) 
             raise ModelError(
                 f"{home / CONFIG_FILE}: normalises {', '.join(sorted(names))}, not {_OUTPUT}; give another"
             )
-        return Modules(found.home, True, found.pooling, found.include_prompt, normalized=True)
+        return replace(found, normalized=True)
+    if kind in ("Dense", "LayerNorm") and found.pooling is not None:
+        before = (Step("Normalize", home),) if found.normalized else ()
+        step = Step("Dense" if kind == "Dense" else "LayerNorm", home)
+        return replace(found, normalized=False, projections=(*found.projections, *before, step))
     if kind == "LogitScore" and found.pooling is None and found.score_tokens is None:
-        return Modules(found.home, True, score_tokens=_read_logit_score(home / CONFIG_FILE))
+        return replace(found, score_tokens=_read_logit_score(home / CONFIG_FILE))
     raise ModelError(
-        f"{path}: module {item['type']} changes vectors and is not run here; give a model of Transformer, Pooling and"
-        " Normalize"
+        f"{path}: module {item['type']} changes vectors and is not run here; give a model of Transformer, Pooling,"
+        " Dense, LayerNorm and Normalize"
     )
 
 

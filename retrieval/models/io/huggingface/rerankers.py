@@ -115,9 +115,9 @@ def _prompt(top: Mapping[str, Any], path: Path) -> str:
             f"{path}: has prompts, but default_prompt_name does not say which of them a cross-encoder is given; set it"
             " to one of them, or remove the prompts"
         )
-    if default is not None and not isinstance(prompts.get(default), str):
+    if default is not None and not isinstance(prompts.get(str(default)), str):
         raise ModelError(f"{path}: default_prompt_name {default!r} is not one of {list(prompts)}; mend the file")
-    return str(prompts.get(default) or "")
+    return str(prompts.get(str(default)) or "")
 
 
 def _template(modules: Modules, values: Mapping[str, Any], path: Path, prompt: str, known: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import ModelError
-from retrieval.models.backbone.bert import BackboneConfig
+from retrieval.models.backbone.protocol import Shape
 from retrieval.models.hf_files import read_object, refuse_others, section
 from retrieval.models.io.huggingface.modules import Modules
 from retrieval.models.io.huggingface.prompts import prefixes_of
@@ -48,7 +48,7 @@ _UNLIMITED = 1_000_000
 
 
 def read_foreign_settings(
-    folder: Path, modules: Modules, config: BackboneConfig, name: str, max_length: int | None = None
+    folder: Path, modules: Modules, config: Shape, name: str, max_length: int | None = None, dimension: int = 0
 ) -> tuple[ModelSettings, bool]:
     """Settings of a Hugging Face or sentence-transformers folder.
 
@@ -58,6 +58,7 @@ def read_foreign_settings(
         config: Its ``config.json``.
         name: What the user called the model; kept as ``base``.
         max_length: Longest input that the tokenizer's own files name.
+        dimension: Numbers of a final vector; 0 means those of a token vector.
 
     Returns:
         The settings, and whether texts are lower-cased before they are read.
@@ -73,7 +74,7 @@ def read_foreign_settings(
     refuse_other_tasks(values, path, "sequence-classification" if cross else "feature-extraction")
     limit = min(longest_input(values, path, max_length), config.max_tokens)
     lengths = [min(limit, _tokens(values.get(key) or limit, path)) for key in ("query_length", "document_length")]
-    _refuse_shorter_vectors(top, folder / MODEL_FILE, config.hidden_size)
+    _refuse_shorter_vectors(top, folder / MODEL_FILE, dimension or config.hidden_size)
     query_prefix, passage_prefix = prefixes_of(top, folder / MODEL_FILE, name)
     if cross and (top.get("default_prompt_name") or any(section(top, "prompts", folder / MODEL_FILE).values())):
         raise ModelError(f"{folder / MODEL_FILE}: a cross-encoder with prompts cannot be read here; give another")
@@ -112,7 +113,7 @@ def transformer_settings(home: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _is_cross_encoder(
-    modules: Modules, config: BackboneConfig, values: Mapping[str, Any], top: Mapping[str, Any], path: Path
+    modules: Modules, config: Shape, values: Mapping[str, Any], top: Mapping[str, Any], path: Path
 ) -> bool:
     kind = top.get("model_type") or "SentenceTransformer"
     if kind not in {"SentenceTransformer", "CrossEncoder"}:

@@ -111,7 +111,9 @@ def change_config(folder, **values):
     [
         ({"num_hidden_layers": 5}, "tensors missing"),
         ({"hidden_size": 16}, "weights do not fit config.json"),
-        ({"model_type": "gpt2"}, "model type 'gpt2' is not one of"),
+        ({"model_type": "gpt2"}, "weights do not fit config.json"),
+        ({"model_type": "gpt-one"}, "model type 'gpt-one' is not one that transformers .* knows"),
+        ({"model_type": 3}, "model type 3 is not one of"),
         ({"vocab_size": 7}, "do not fit"),
     ],
 )
