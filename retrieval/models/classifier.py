@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retrieval.errors import ConfigError, ModelError
-from retrieval.extras import need
 from retrieval.models.backbone.bert import CONFIG_FILE
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone, TransformersConfig
 from retrieval.models.hf_files import read_object
@@ -123,10 +122,9 @@ def load_classifier(folder: Path, pad_id: int, layers: int = 0) -> Classifier:
         layers: Keep only this many lowest layers; 0 keeps all.
 
     Raises:
-        ConfigError: If transformers is not installed, or the model has fewer layers.
+        ConfigError: If the model has fewer layers.
         ModelError: If the folder cannot be read, its head gives several labels, or tensors of it are missing.
     """
-    need("transformers", f"{folder}: its model")
     from transformers import AutoModelForSequenceClassification
 
     shape, config = _read_config(folder, layers)
@@ -149,10 +147,9 @@ def load_judge(folder: Path, pad_id: int, yes: int, no: int | None, layers: int 
         layers: Keep only this many lowest layers; 0 keeps all.
 
     Raises:
-        ConfigError: If transformers is not installed, or the model has fewer layers.
+        ConfigError: If the model has fewer layers.
         ModelError: If the folder cannot be read, or the model does more with its last vector than a linear.
     """
-    need("transformers", f"{folder}: its model")
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     shape, config = _read_config(folder, layers)

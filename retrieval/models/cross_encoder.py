@@ -209,10 +209,10 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
             f"{config.base} reads at most {settings.max_tokens} tokens, but {config.max_tokens} are configured;"
             " lower cross_encoder.max_tokens"
         )
-    if isinstance(found.backbone, Classifier):
-        return _own_head(found, config)
     if config.separate_layers:
         return _joined_late(found, config)
+    if isinstance(found.backbone, Classifier):
+        return _own_head(found, config)
     head = _read_head(found, config.base) if found.head else LinearHead(settings.dimension)
     settings = replace(
         settings,
@@ -231,12 +231,6 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
 
 def _own_head(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     """A reranker of transformers' own classes; the text that it reads a pair as stays."""
-    if config.separate_layers:
-        raise ConfigError(
-            f"cross_encoder.training.separate_frozen_layers: {config.base} runs as transformers' own"
-            f" {found.backbone.config.model_type}, which reads query and passage together in all layers; unset it, or"
-            " start from a BERT, RoBERTa or XLM-R"
-        )
     settings = replace(
         found.settings,
         max_query_tokens=config.max_query_tokens,
@@ -260,6 +254,12 @@ def _late_join(
 def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     """A cross-encoder whose lowest layers read texts as the encoder it comes from does: prefixes and lengths stay."""
     layers = found.backbone.config.num_hidden_layers
+    if not isinstance(found.backbone, FastBackbone):
+        raise ConfigError(
+            f"cross_encoder.training.separate_frozen_layers: the layers of {config.base}, a"
+            f" {found.backbone.config.model_type}, are run only together, so that none can read query and passage"
+            " apart; unset it, or start from a BERT, RoBERTa or XLM-R"
+        )
     if config.separate_layers >= layers:
         raise ConfigError(
             f"cross_encoder.training.freeze_layers: got {config.separate_layers}, but the base has {layers} layers and"

@@ -10,7 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder as TheirCrossEncoder
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from sentence_transformers.base.modules import Dense, Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
@@ -142,7 +144,7 @@ def test_layers_that_read_the_texts_apart_are_refused(tmp_path):
         base=str(tmp_path / "m"), max_tokens=48, max_query_tokens=16,
         training={"freeze_layers": 1, "freeze_embeddings": True}, separate_frozen_layers=True,
     )  # fmt: skip
-    with pytest.raises(ConfigError, match=r"separate_frozen_layers: .* own modernbert"):
+    with pytest.raises(ConfigError, match=r"separate_frozen_layers: .* a modernbert, are run only together"):
         cross_encoder_from(config)
 
 
@@ -165,6 +167,26 @@ def test_code_of_the_models_own_is_not_run(tmp_path):
     (folder / "theirs.py").write_text("raise SystemExit('run')")
     with pytest.raises(ModelError, match="needs code from its own folder"):
         load_cross_encoder(folder)
+
+
+def test_layers_that_read_the_texts_apart_are_refused_over_a_fresh_head_too(tmp_path):
+    folder = write_classifier(tmp_path / "m", "modernbert")
+    AutoModel.from_pretrained(folder).save_pretrained(folder)
+    config = CrossEncoderConfig(
+        base=str(folder), max_tokens=48, max_query_tokens=16,
+        training={"freeze_layers": 1, "freeze_embeddings": True}, separate_frozen_layers=True,
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="a modernbert, are run only together"):
+        cross_encoder_from(config)
+
+
+def test_a_chain_of_pooling_and_scores_is_refused_by_name(tmp_path):
+    write_transformer(tmp_path / "bare")
+    transformer = Transformer(str(tmp_path / "bare"))
+    scores = Dense(32, 1, activation_function=torch.nn.Identity(), module_output_name="scores")
+    TheirCrossEncoder(modules=[transformer, Pooling(32, "mean"), scores], device="cpu").save(str(tmp_path / "m"))
+    with pytest.raises(ModelError, match="a Dense on scores"):
+        load_cross_encoder(tmp_path / "m")
 
 
 @pytest.mark.parametrize("longest", [400, 250])

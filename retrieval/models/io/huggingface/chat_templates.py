@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import ModelError
-from retrieval.extras import need
 from retrieval.models.hf_files import read_object
 from retrieval.models.pair_template import DOCUMENT, QUERY, PairTemplate
 from retrieval.models.tokenizer.hf_settings import TOKENIZER_CONFIG
@@ -61,7 +60,6 @@ def chat_template(home: Path, prompt: str, arguments: Mapping[str, Any], parts: 
     Raises:
         ModelError: If the template leaves query or document out, changes them, or turns them round.
     """
-    need("transformers", f"{home}: reading its chat template")
     from transformers import AutoTokenizer
 
     def content(text: str) -> Any:  # noqa: ANN401
