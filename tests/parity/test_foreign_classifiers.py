@@ -14,12 +14,13 @@ from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from retrieval.config import CrossEncoderConfig
+from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.classifier import load_classifier
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from, load_cross_encoder
 from retrieval.models.losses import binary_cross_entropy
 from retrieval.runtime import Runtime
+from retrieval.training.freezing import prepared
 from tests.helpers.foreign_folders import TEXTS, edit, long_text, write_transformer
 from tests.helpers.foreign_rerankers import (
     CONFIGS,
@@ -148,6 +149,15 @@ def test_layers_that_read_the_texts_apart_are_refused(tmp_path):
         cross_encoder_from(config)
 
 
+def test_embeddings_and_lowest_layers_of_a_classifier_can_be_frozen(tmp_path):
+    reranker = load_cross_encoder(write_classifier(tmp_path / "m", "modernbert"))
+    with prepared(reranker, TrainingConfig(freeze_embeddings=True, freeze_layers=1)):
+        named = reranker.named_parameters()
+        learning = {name.removeprefix("backbone.model.") for name, one in named if one.requires_grad}
+        assert not any(name.startswith(("model.embeddings.", "model.layers.0.")) for name in learning)
+        assert {"model.layers.1.mlp.Wi.weight", "classifier.weight"} <= learning
+
+
 def test_a_classifier_with_more_labels_or_without_a_head_is_refused(tmp_path):
     with pytest.raises(ModelError, match="3 labels"):
         load_cross_encoder(write_classifier(tmp_path / "three", "modernbert", labels=3))
@@ -212,6 +222,12 @@ def test_a_cut_pair_keeps_what_stands_around_it(tmp_path):
     assert counts[0] > 400
     assert rows[1][-len(ending) :] == ending
     assert counts[1] == len(rows[1])
+
+
+def test_a_qwen3_reranker_reads_as_many_tokens_as_its_card_says(tmp_path):
+    folder = write_causal(tmp_path / "qwen3-reranker", max_position_embeddings=40960)
+    edit(folder / "tokenizer_config.json", model_max_length=131072)
+    assert load_cross_encoder(folder).settings.max_tokens == 8192
 
 
 def test_a_saved_qwen3_reranker_gives_the_same_again(tmp_path):

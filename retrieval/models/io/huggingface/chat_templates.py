@@ -19,6 +19,8 @@ _QWEN3 = (
     "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
 )
 """As the card of Qwen/Qwen3-Reranker-0.6B gives it, which is in no file of the older folders."""
+PUBLISHED_TOKENS = 8192
+"""Longest pair in that card."""
 _RERANKER, _QWEN3_RERANKER = (re.compile(one, re.IGNORECASE) for one in ("rerank", "qwen3[-_]?reranker"))
 _ROLES = (re.compile(r"""["']query["']"""), re.compile(r"""["']document["']"""))
 _PROBES = (("alpha", "bravo"), ("c  d\ne", "Foxtrot!"), (" golf ", "\nhotel "))

@@ -10,7 +10,7 @@ from typing import Any
 from retrieval.errors import ModelError
 from retrieval.models.backbone.bert import CONFIG_FILE
 from retrieval.models.hf_files import read_object, section
-from retrieval.models.io.huggingface.chat_templates import chat_template, known_template, names_roles
+from retrieval.models.io.huggingface.chat_templates import PUBLISHED_TOKENS, chat_template, known_template, names_roles
 from retrieval.models.io.huggingface.modules import Modules
 from retrieval.models.io.huggingface.settings import MODEL_FILE, longest_input, refuse_other_tasks, transformer_settings
 
@@ -97,12 +97,13 @@ def read_reranker(folder: Path, modules: Modules, name: str, max_length: int | N
     refuse_other_activations(folder, modules.home)
     prompt = _prompt(top, folder / MODEL_FILE)
     template = _template(modules, values, path, prompt, known)
+    longest = longest_input(values, path, max_length)
     return Reranker(
         tokens=modules.score_tokens,
         words=("yes", "no") if judges and modules.score_tokens is None else None,
         template=template,
         query_prefix="" if template else prompt,
-        longest=longest_input(values, path, max_length),
+        longest=min(longest, PUBLISHED_TOKENS) if known and template == known else longest,
         lower=bool(values.get("do_lower_case")),
     )
 
