@@ -104,8 +104,15 @@ class TransformersBackbone(nn.Module):
 
     @property
     def below_layers(self) -> Sequence[nn.Module]:
-        """What stands before the list of layers at any depth, and tables of relative positions beside it."""
-        owner, name = self._layer_list()
+        """What stands before the list of layers at any depth, and tables of relative positions beside it.
+
+        Of a model without such a list it is the table of words.
+        """
+        try:
+            owner, name = self._layer_list()
+        except ModelError:
+            model: Any = self.model
+            return [model.get_input_embeddings()]
         found: list[nn.Module] = []
         path = _path_to(self.model, owner)
         for parent, child in zip(path, [*path[1:], getattr(owner, name)], strict=True):

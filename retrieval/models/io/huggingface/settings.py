@@ -11,7 +11,7 @@ from retrieval.models.backbone.protocol import Shape
 from retrieval.models.hf_files import read_object, refuse_others, section
 from retrieval.models.io.huggingface.modules import Modules
 from retrieval.models.io.huggingface.prompts import prefixes_of
-from retrieval.models.io.model_settings import ModelSettings
+from retrieval.models.io.model_settings import ModelSettings, Pooling
 
 MODEL_FILE = "config_sentence_transformers.json"
 TRANSFORMER_FILES = tuple(
@@ -81,7 +81,7 @@ def read_foreign_settings(
     settings = ModelSettings(
         kind="cross-encoder" if cross else "bi-encoder",
         base=name,
-        pooling="cls" if cross else modules.pooling or "mean",
+        pooling="cls" if cross else modules.pooling or _usual_pooling(config),
         normalize=not cross and (modules.normalized or _compares_by_cosine(top, folder / MODEL_FILE)),
         query_prefix="" if cross else query_prefix,
         passage_prefix="" if cross else passage_prefix,
@@ -93,6 +93,12 @@ def read_foreign_settings(
         head="dense" if cross else "",
     )
     return settings, bool(values.get("do_lower_case"))
+
+
+def _usual_pooling(config: Shape) -> Pooling:
+    """Of a folder without modules.json, as sentence-transformers takes it."""
+    kinds = config.others.get("architectures") or [""]
+    return "lasttoken" if str(kinds[0]).endswith("ForCausalLM") else "mean"
 
 
 def _refuse_shorter_vectors(top: Mapping[str, Any], path: Path, dimension: int) -> None:
