@@ -19,8 +19,11 @@ from retrieval.errors import ConfigError, ModelError
 from retrieval.models.classifier import load_classifier
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from, load_cross_encoder
 from retrieval.models.losses import binary_cross_entropy
+from retrieval.records import Query
 from retrieval.runtime import Runtime
+from retrieval.training.cross_encoder import CrossEncoderTask, PairPlan
 from retrieval.training.freezing import prepared
+from retrieval.training.loop import fit
 from tests.helpers.foreign_folders import TEXTS, edit, long_text, write_transformer
 from tests.helpers.foreign_rerankers import (
     CONFIGS,
@@ -147,6 +150,25 @@ def test_layers_that_read_the_texts_apart_are_refused(tmp_path):
     )  # fmt: skip
     with pytest.raises(ConfigError, match=r"separate_frozen_layers: .* a modernbert, are run only together"):
         cross_encoder_from(config)
+
+
+@pytest.mark.parametrize("kind", ["deberta-v2", "qwen3-reranker"])
+def test_the_training_loop_lowers_the_loss_of_any_reranker(tmp_path, kind):
+    if kind == "qwen3-reranker":
+        write_causal(tmp_path / kind)
+    else:
+        write_classifier(tmp_path / kind, kind)
+    training = TrainingConfig(epochs=6, batch_queries=2, learning_rate=2e-3, freeze_embeddings=False)
+    longest = 64 if kind == "deberta-v2" else 400
+    config = CrossEncoderConfig(base=str(tmp_path / kind), max_tokens=longest, max_query_tokens=16, training=training)
+    reranker = cross_encoder_from(config)
+    texts = dict(enumerate(TEXTS))
+    queries = [Query(str(row), text[:12], (str(row),)) for row, text in texts.items()]
+    negatives = {str(row): [str((row + 1) % len(TEXTS))] for row in texts}
+    plan = PairPlan(queries, [one.text for one in queries], negatives, lambda _, cid: texts[int(cid)], 2, 1)
+    task = CrossEncoderTask(reranker, plan, config, RUNTIME)
+    report = fit(task, training, 1, RUNTIME, tmp_path / "checkpoints", None, lambda *_: None)
+    assert np.mean(report.losses[-3:]) < 0.7 * np.mean(report.losses[:3])
 
 
 def test_embeddings_and_lowest_layers_of_a_classifier_can_be_frozen(tmp_path):
