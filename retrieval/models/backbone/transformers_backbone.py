@@ -135,11 +135,10 @@ class TransformersBackbone(nn.Module):
 
     def weights(self) -> dict[str, Tensor]:
         """Tensors by transformers' names; those that two names share stand under the first."""
-        found: dict[str, Tensor] = {}
+        found: dict[tuple[int, torch.Size], tuple[str, Tensor]] = {}
         for name, tensor in self.model.state_dict().items():
-            if not any(tensor is other or _same_memory(tensor, other) for other in found.values()):
-                found[name] = tensor
-        return found
+            found.setdefault((tensor.data_ptr(), tensor.shape), (name, tensor))
+        return dict(found.values())
 
     def _layer_list(self) -> tuple[nn.Module, str]:
         """The module that has the list of layers, and the name of the list in it."""
@@ -157,10 +156,6 @@ def _padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
     """(B, T) rows filled at their end."""
     tensors = [torch.tensor(row) for row in rows]
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
-
-
-def _same_memory(one: Tensor, other: Tensor) -> bool:
-    return one.data_ptr() == other.data_ptr() and one.shape == other.shape and one.numel() > 0
 
 
 def _path_to(root: nn.Module, wanted: nn.Module) -> list[nn.Module]:

@@ -12,7 +12,7 @@ from retrieval.config import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError, TrainingError
 from retrieval.models.backbone.batch_inference import packed_encoder
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
-from retrieval.models.cross_encoder import cross_encoder_from
+from retrieval.models.cross_encoder import cross_encoder_from, load_cross_encoder
 from retrieval.models.frozen_layers import can_be_cut, read_lower_layers, states_key
 from retrieval.models.io.pretrained import load
 from retrieval.runtime import Runtime
@@ -151,6 +151,16 @@ def test_a_bi_encoder_made_of_the_parts_has_its_projections_and_a_reranker_does_
     reranker = cross_encoder_from(CrossEncoderConfig(max_tokens=40, max_query_tokens=12), encoder)
     assert len(reranker.backbone.projections) == 0
     assert len(encoder.backbone.projections) == 2
+
+
+def test_a_reranker_made_of_such_an_encoder_is_the_same_after_saving(tmp_path, qwen):
+    config = CrossEncoderConfig(max_tokens=60, max_query_tokens=12, layers=2)
+    made = cross_encoder_from(config, load_bi_encoder(qwen)).eval()
+    made.save(tmp_path / "m")
+    again = load_cross_encoder(tmp_path / "m")
+    rows = made.tokenizer.encode_pairs(TEXTS[:2], TEXTS[2:4], 60, 12)
+    torch.testing.assert_close(again(rows), made(rows), rtol=0, atol=0)
+    assert len(again.backbone.layers) == 2
 
 
 @pytest.mark.parametrize("rows", [[], [[]], [[1], []]])
