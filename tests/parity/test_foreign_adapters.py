@@ -89,6 +89,19 @@ def test_an_adapter_of_an_encoder(tmp_path, options):
     np.testing.assert_allclose(vectors(load_bi_encoder(tmp_path / "saved")), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["modernbert", "gemma3", "qwen3"])
+def test_an_adapter_of_an_encoder_that_transformers_runs(tmp_path, kind):
+    folder = write_classifier(tmp_path / "base", kind)
+    AutoModel.from_pretrained(folder).save_pretrained(folder)
+    options = {"target_modules": "all-linear", "task_type": "FEATURE_EXTRACTION"}
+    adapted = adapt(AutoModel.from_pretrained(folder).eval(), tmp_path / "m", **options)
+    encoder = load_bi_encoder(tmp_path / "m")
+    (row,) = encoder.tokenize_queries([TEXTS[0]])
+    with torch.inference_mode():
+        expected = adapted(input_ids=torch.tensor([row])).last_hidden_state[0]
+        torch.testing.assert_close(encoder.backbone([row]), expected, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "modernbert", "deberta-v2", "qwen3"])
 def test_an_adapter_of_a_reranker(tmp_path, kind):
     if kind in {"bert", "xlm-roberta"}:
