@@ -15,6 +15,7 @@ EXTRAS = {
     "runpod": ("runpod",),
     "s3": ("boto3",),
     "transformers": ("transformers",),
+    "adapters": ("peft",),
 }
 """Modules that a command needs from each extra of pyproject.toml."""
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +16,16 @@ from torch import Tensor, nn
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
-from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.bert import BertBackbone
 from retrieval.models.backbone.pooling import pool_rows
 from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.bi_encoder import BiEncoder
+from retrieval.models.classifier import Classifier
+from retrieval.models.heads import Head, LinearHead, OwnHead
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.pair import Pair, joined_text
+from retrieval.models.pair_template import PairTemplate
 from retrieval.models.projections import Projections
 from retrieval.models.split_cross_encoder import InteractionHead, SplitCrossEncoder, SplitPair
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
@@ -32,46 +35,13 @@ from retrieval.runtime import Runtime
 FROM_BI_ENCODER = BI_ENCODER
 
 
-class LinearHead(nn.Module):
-    """A linear on the pooled vector; no dropout."""
-
-    def __init__(self, dimension: int) -> None:
-        super().__init__()
-        self.out = nn.Linear(dimension, 1)
-        generator = torch.Generator().manual_seed(0)  # the same head whatever was drawn before
-        nn.init.normal_(self.out.weight, std=0.02, generator=generator)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """(B, D) to (B,) logits."""
-        logits: Tensor = self.out(pooled)
-        return logits.squeeze(-1)
-
-
-class DenseHead(nn.Module):
-    """Tanh layer, then linear: the head of RobertaForSequenceClassification, without its dropout."""
-
-    def __init__(self, dimension: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(dimension, dimension)
-        self.out = nn.Linear(dimension, 1)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """(B, D) to (B,) logits."""
-        logits: Tensor = self.out(torch.tanh(self.dense(pooled)))
-        return logits.squeeze(-1)
-
-
-Head: TypeAlias = LinearHead | DenseHead | InteractionHead
-_HEADS: dict[str, type[Head]] = {"linear": LinearHead, "dense": DenseHead, "interaction": InteractionHead}
-
-
 class CrossEncoder(nn.Module):
     """Backbone, pooling and head, with the tokenizer and settings they belong to.
 
     Attributes:
-        backbone: The encoder below.
-        head: `LinearHead`, `DenseHead` or, where lower layers read the texts apart, `InteractionHead`.
+        backbone: The encoder below, or a `Classifier`, which is body and head.
+        head: `LinearHead`, `DenseHead` or, where lower layers read the texts apart, `InteractionHead`; `OwnHead` of a
+            `Classifier`.
         tokenizer: Its tokenizer.
         settings: How pairs are read; ``max_tokens`` is the longest pair.
         late: Reads pairs whose lower layers read the texts apart; None where all layers read them together.
@@ -86,6 +56,7 @@ class CrossEncoder(nn.Module):
         self.head = head
         self.tokenizer = tokenizer
         self.settings = settings
+        self.template = PairTemplate.parse(settings.pair_template) if settings.pair_template else None
         self.late = _late_join(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
@@ -102,14 +73,17 @@ class CrossEncoder(nn.Module):
         """
         if self.late:
             raise ModelError("this cross-encoder reads query and passage apart first; give its rows to logits")
-        return self.finish(self.backbone(rows, self.tokenizer.row_types(rows)), [len(row) for row in rows])
+        types = None if self.template else self.tokenizer.row_types(rows)
+        return self.finish(self.backbone(rows, types), [len(row) for row in rows])
 
     def finish(self, hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-        """From token vectors (N, D) of B rows, and the tokens of each, to logits (B,).
+        """From token vectors (N, D) of B rows, and the tokens of each, to logits (B,); a `Classifier` gave (B, 1).
 
         They are float32: a half-precision score would tie the top candidates.
         """
         with torch.autocast(hidden.device.type, enabled=False):
+            if isinstance(self.head, OwnHead):
+                return self.head.forward(hidden.float())
             logits: Tensor = self.head(pool_rows(hidden, lengths, self.settings.pooling))
         return logits
 
@@ -125,6 +99,8 @@ class CrossEncoder(nn.Module):
         settings = self.settings
         queries = [settings.query_prefix + query for query, _ in pairs]
         passages = [settings.passage_prefix + joined_text(document) for _, document in pairs]
+        if self.template:
+            return self.template.rows(self.tokenizer, queries, passages, settings.max_tokens, settings.max_query_tokens)
         return self.tokenizer.encode_pairs_counted(queries, passages, settings.max_tokens, settings.max_query_tokens)
 
     def logits(self, rows: Sequence[Any], runtime: Runtime) -> Tensor:
@@ -148,7 +124,7 @@ class CrossEncoder(nn.Module):
         def finish(hidden: Tensor, read: Rows) -> Tensor:
             return self.finish(hidden, [len(row) for row in read]).unsqueeze(-1)
 
-        reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=True)
+        reader = Reader(self.backbone, self.tokenizer, finish, 1, pairs=self.template is None)
         return run_rows(reader, rows, runtime, label)[:, 0]
 
     def save(self, folder: Path) -> None:
@@ -166,7 +142,7 @@ def load_cross_encoder(folder: Path) -> CrossEncoder:
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; give a folder that holds a model")
     found = load_folder(folder)
-    if not found.head:
+    if not found.head and not isinstance(found.backbone, Classifier):
         raise ModelError(f"{folder}: has no classification head; give a cross-encoder, or train one from it")
     model = CrossEncoder(found.backbone, _read_head(found, str(folder)), found.tokenizer, found.settings)
     model.read_from = found.read_from
@@ -195,6 +171,8 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
         )
     if config.separate_layers:
         return _joined_late(found, config)
+    if isinstance(found.backbone, Classifier):
+        return _own_head(found, config)
     head = _read_head(found, config.base) if found.head else LinearHead(settings.dimension)
     settings = replace(
         settings,
@@ -211,10 +189,21 @@ def cross_encoder_from(config: CrossEncoderConfig, bi_encoder: BiEncoder | None 
     return CrossEncoder(found.backbone, head, found.tokenizer, settings)
 
 
+def _own_head(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
+    """A reranker of transformers' own classes; the text that it reads a pair as stays."""
+    settings = replace(
+        found.settings,
+        max_query_tokens=config.max_query_tokens,
+        max_passage_tokens=config.max_tokens,
+        max_tokens=config.max_tokens,
+    )
+    return CrossEncoder(found.backbone, OwnHead(), found.tokenizer, settings)
+
+
 def _late_join(
     backbone: Backbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
 ) -> SplitCrossEncoder:
-    if not isinstance(backbone, FastBackbone):
+    if not isinstance(backbone, BertBackbone):
         raise ModelError(
             f"a {backbone.config.model_type} cannot read query and passage apart, since its layers are run only"
             " together; set cross_encoder.separate_frozen_layers to false, or take a BERT, RoBERTa or XLM-R"
@@ -225,6 +214,12 @@ def _late_join(
 def _joined_late(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     """A cross-encoder whose lowest layers read texts as the encoder it comes from does: prefixes and lengths stay."""
     layers = found.backbone.config.num_hidden_layers
+    if not isinstance(found.backbone, BertBackbone):
+        raise ConfigError(
+            f"cross_encoder.training.separate_frozen_layers: the layers of {config.base}, a"
+            f" {found.backbone.config.model_type}, are run only together, so that none can read query and passage"
+            " apart; unset it, or start from a BERT, RoBERTa or XLM-R"
+        )
     if config.separate_layers >= layers:
         raise ConfigError(
             f"cross_encoder.training.freeze_layers: got {config.separate_layers}, but the base has {layers} layers and"
@@ -263,6 +258,8 @@ def _token_level(found: Pretrained) -> Pretrained:
 
 
 def _read_head(found: Pretrained, name: str) -> Head:
+    if isinstance(found.backbone, Classifier):
+        return OwnHead()
     labels = found.head["out.weight"].shape[0]
     if found.settings.head == "dense" and "dense.weight" not in found.head:
         raise ModelError(
@@ -273,7 +270,7 @@ def _read_head(found: Pretrained, name: str) -> Head:
         raise ModelError(f"{name}: its head gives {labels} labels; a reranker needs a head with one")
     marks = {"dense.weight": "dense", "shares": "interaction"}
     kind = next((kind for mark, kind in marks.items() if mark in found.head), "linear")
-    head = _HEADS[kind](found.settings.dimension)
+    head = HEADS[kind](found.settings.dimension)
     try:
         head.load_state_dict(found.head)
     except RuntimeError as error:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from retrieval.folders import write_file
 from retrieval.models.backbone.batch_inference import Rows, packed_encoder, spread, work_batches
-from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.bert import BertBackbone
 from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.runtime import Runtime
@@ -57,7 +57,7 @@ class TokenStates:
 
 def can_be_cut(backbone: Backbone) -> bool:
     """Whether a backbone runs some of its layers alone: the BERT family does, other models of transformers do not."""
-    return isinstance(backbone, FastBackbone)
+    return isinstance(backbone, BertBackbone)
 
 
 def read_lower_layers(
@@ -150,7 +150,7 @@ def states_key(backbone: Backbone, rows: Rows, layers: int, runtime: Runtime) ->
     Raises:
         TypeError: If the backbone cannot be cut (`can_be_cut`).
     """
-    if not isinstance(backbone, FastBackbone):
+    if not isinstance(backbone, BertBackbone):
         raise TypeError(f"{type(backbone).__name__} cannot be cut between layers; ask can_be_cut first")
     config = backbone.config
     used = (config.model_type, config.num_attention_heads, config.layer_norm_eps, config.hidden_act)
@@ -201,7 +201,7 @@ class SplitEncoder:
         """
         parts = [self._cut(self._of(row), longest).float() for row in rows]
         backbone = self.encoder.backbone
-        if not isinstance(backbone, FastBackbone):
+        if not isinstance(backbone, BertBackbone):
             raise TypeError(f"{type(backbone).__name__} cannot be cut between layers; ask can_be_cut first")
         hidden = backbone.run(torch.cat(parts), [len(part) for part in parts], self.layers)
         return self.encoder.finish(hidden, [row[: longest or None] for row in rows])

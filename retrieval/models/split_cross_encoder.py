@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from retrieval.models.backbone.batch_inference import packed_encoder, spread, work_batches
 from retrieval.models.backbone.batching import runs_of_equal_length
-from retrieval.models.backbone.bert import Backbone
+from retrieval.models.backbone.bert import BertBackbone
 from retrieval.models.frozen_layers import TokenStates, read_lower_layers
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.pair import Pair, segments_of
@@ -126,7 +126,7 @@ class SplitCrossEncoder:
     """
 
     def __init__(
-        self, backbone: Backbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
+        self, backbone: BertBackbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
     ) -> None:
         self.backbone, self.head, self.tokenizer, self.settings = backbone, head, tokenizer, settings
         self.states: tuple[TokenStates, ...] = ()

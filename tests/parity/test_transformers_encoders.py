@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from torch.nn import functional
 
 from retrieval.config import BiEncoderConfig, TrainingConfig
-from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.bert import BertBackbone
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.io.pretrained import load
@@ -187,7 +187,7 @@ def test_a_step_of_the_fast_backbone_with_a_dense_has_the_gradients_of_sentence_
     from sentence_transformers.sentence_transformer import modules
 
     folder = write_sentence_transformer(tmp_path / "m", modules.Dense(32, 24), modules.LayerNorm(24))
-    assert isinstance(load(str(folder)).backbone, FastBackbone)
+    assert isinstance(load(str(folder)).backbone, BertBackbone)
     assert_same_step(folder)
 
 

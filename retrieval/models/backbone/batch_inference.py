@@ -18,7 +18,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from retrieval.models.backbone.batching import CPU_PASS_TOKENS, SMALLEST_SHARE_TOKENS, token_budget_batches
-from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.bert import BertBackbone
 from retrieval.models.backbone.cpu_inference import PackedEncoder, pack
 from retrieval.models.backbone.pooling import pool_rows
 from retrieval.models.backbone.protocol import Backbone
@@ -41,7 +41,7 @@ _FEW_TOKENS = 64
 """A question or two. Their products wait for memory, where weights laid out beforehand save a quarter of the time."""
 
 _Fingerprint: TypeAlias = tuple[object, ...]
-_packed: WeakKeyDictionary[FastBackbone, dict[bool, tuple[_Fingerprint, PackedEncoder | None]]] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[BertBackbone, dict[bool, tuple[_Fingerprint, PackedEncoder | None]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool
         runtime: Device and precision.
         short: For a few tokens at a time, at the price of a second copy of the layers' weights.
     """
-    if runtime.device.type != "cpu" or not isinstance(backbone, FastBackbone):
+    if runtime.device.type != "cpu" or not isinstance(backbone, BertBackbone):
         return None
     state = _fingerprint(backbone, runtime.precision)
     kept = _packed.setdefault(backbone, {})
@@ -170,7 +170,7 @@ def packed_encoder(backbone: Backbone, rows: Rows, runtime: Runtime, short: bool
     return kept[laid_out][1]
 
 
-def _fingerprint(backbone: FastBackbone, precision: torch.dtype) -> _Fingerprint:
+def _fingerprint(backbone: BertBackbone, precision: torch.dtype) -> _Fingerprint:
     """What changes when the weights do: a fused optimiser moves neither a tensor's address nor its version.
 
     It touches no weight that does not learn; of those address and version tell enough, and are read at once.
@@ -182,7 +182,7 @@ def _fingerprint(backbone: FastBackbone, precision: torch.dtype) -> _Fingerprint
 
 
 def _first_that_agrees(
-    backbone: FastBackbone, rows: Rows, runtime: Runtime, choices: Sequence[bool]
+    backbone: BertBackbone, rows: Rows, runtime: Runtime, choices: Sequence[bool]
 ) -> PackedEncoder | None:
     probe = sorted((row[:_PROBE_TOKENS] for row in islice(rows, 3)), key=len)
     for private_operators in choices:
@@ -199,7 +199,7 @@ def _first_that_agrees(
 
 
 @torch.inference_mode()
-def _agreement(backbone: FastBackbone, encoder: PackedEncoder, rows: Rows) -> float:
+def _agreement(backbone: BertBackbone, encoder: PackedEncoder, rows: Rows) -> float:
     """Smallest cosine between the plain and the packed mean vector of any row; -1 where one is not finite."""
     lengths = [len(row) for row in rows]
     packed, plain = (pool_rows(each(rows), lengths, "mean") for each in (encoder, backbone))

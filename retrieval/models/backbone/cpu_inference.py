@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retrieval.models.backbone.batching import runs_of_equal_length
-from retrieval.models.backbone.bert import Backbone
+from retrieval.models.backbone.bert import BertBackbone
 
 LinearStep = Callable[[Tensor], Tensor]
 ResidualStep = Callable[[Tensor, Tensor], Tensor]
@@ -96,7 +96,7 @@ class PackedEncoder:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def pack(backbone: Backbone, precision: torch.dtype, private_operators: bool) -> PackedEncoder:
+def pack(backbone: BertBackbone, precision: torch.dtype, private_operators: bool) -> PackedEncoder:
     """Lay out a backbone's weights for evaluation.
 
     Args:

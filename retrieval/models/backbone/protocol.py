@@ -1,6 +1,6 @@
 """What every encoder below a model can do, whichever code runs it.
 
-Two classes do: `retrieval.models.backbone.bert.Backbone` (BERT, RoBERTa and XLM-R, unpadded throughout) and
+Two classes do: `retrieval.models.backbone.bert.BertBackbone` (BERT, RoBERTa and XLM-R, unpadded throughout) and
 `retrieval.models.backbone.transformers_backbone.TransformersBackbone` (any other encoder that transformers knows).
 """
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from retrieval.errors import ModelError
-from retrieval.models.backbone.bert import CONFIG_FILE
+from retrieval.models.backbone.bert_config import CONFIG_FILE
 from retrieval.models.projections import Projections
 
 _OF_ANOTHER_FILE = ("_name_or_path", "torch_dtype", "dtype", "transformers_version", "auto_map")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from retrieval.errors import ModelError
-from retrieval.models.backbone.bert import CONFIG_FILE
+from retrieval.models.backbone.bert_config import CONFIG_FILE
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone, TransformersConfig
 
 _UNLIMITED = 1_000_000
@@ -110,7 +110,7 @@ def build_transformers_backbone(
     inner.use_cache = False
     float_state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     try:
-        with _quiet():
+        with quiet():
             model, info = _class_of(inner, config.model_type).from_pretrained(
                 None, config=inner, state_dict=float_state, dtype=torch.float32, output_loading_info=True
             )
@@ -156,7 +156,7 @@ def _refuse_misfits(model: torch.nn.Module, info: Mapping[str, Any], config: Tra
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' progress bar and its report of heads that are not used."""
     from transformers.utils import logging
 

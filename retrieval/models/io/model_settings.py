@@ -18,7 +18,7 @@ _CHOICES = {
     "kind": ("bi-encoder", "cross-encoder"),
     "pooling": get_args(Pooling),
     "text_kind": ("text", "segmented"),
-    "head": ("", "linear", "dense", "interaction"),
+    "head": ("", "linear", "dense", "interaction", "own"),
 }
 
 
@@ -43,7 +43,10 @@ class ModelSettings:
         training_run_id: Tracker id of the run that trained it; empty for a pretrained base.
         data_version: Fingerprint of the dataset it was trained on.
         head: Cross-encoder only: ``linear`` on the pooled vector, or ``dense`` (tanh layer, then linear, on the
-            first token, as in ``RobertaForSequenceClassification``), or ``interaction`` (`split_cross_encoder.InteractionHead`).
+            first token, as in ``RobertaForSequenceClassification``), or ``interaction``
+            (`split_cross_encoder.InteractionHead`), or ``own`` (of transformers' class, in `classifier.Classifier`).
+        pair_template: Cross-encoder only: the text around ``{query}`` and ``{document}`` where a pair is read as one
+            text (`pair_template.PairTemplate`); empty joins the two by special tokens.
         separate_layers: Cross-encoder only: lowest layers that read query and passage apart; 0 reads them together.
     """
 
@@ -61,7 +64,8 @@ class ModelSettings:
     dimension: int = 0
     training_run_id: str = ""
     data_version: str = ""
-    head: Literal["", "linear", "dense", "interaction"] = ""
+    head: Literal["", "linear", "dense", "interaction", "own"] = ""
+    pair_template: str = ""
     separate_layers: int = 0
 
     def save(self, folder: Path) -> None:

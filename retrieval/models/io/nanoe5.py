@@ -19,7 +19,7 @@ from torch import Tensor
 from retrieval import names
 from retrieval.errors import ModelError
 from retrieval.folders import MANIFEST, write_folder
-from retrieval.models.backbone.bert import BackboneConfig
+from retrieval.models.backbone.bert_config import BackboneConfig
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.models.tokenizer.vocabulary import vietnamese_pieces

@@ -11,13 +11,17 @@ from torch import Tensor, nn
 
 from retrieval.errors import ArtifactError, ConfigError, ModelError
 from retrieval.folders import MANIFEST, verify_folder, write_folder
-from retrieval.models.backbone.bert import CONFIG_FILE, FAMILIES, BackboneConfig, read_config
-from retrieval.models.backbone.bert import Backbone as FastBackbone
+from retrieval.models.backbone.bert import BertBackbone
+from retrieval.models.backbone.bert_config import CONFIG_FILE, FAMILIES, BackboneConfig, read_config
 from retrieval.models.backbone.protocol import Backbone, Shape
 from retrieval.models.backbone.transformers_backbone import TransformersConfig
+from retrieval.models.classifier import Classifier
 from retrieval.models.hf_files import read_object
+from retrieval.models.io.classifier_folder import read_foreign, read_saved
+from retrieval.models.io.huggingface.adapters import find_adapter, merged
 from retrieval.models.io.huggingface.hub import hub_folder
 from retrieval.models.io.huggingface.modules import MODULES_FILE, Modules, read_modules
+from retrieval.models.io.huggingface.rerankers import refuse_other_activations
 from retrieval.models.io.huggingface.settings import read_foreign_settings
 from retrieval.models.io.huggingface.unusable import refuse_what_is_no_model
 from retrieval.models.io.model_settings import ModelSettings, load_settings, settings_file
@@ -27,7 +31,7 @@ from retrieval.models.tokenizer.folder import load_tokenizer
 from retrieval.models.tokenizer.hf_settings import read_tokenizer_settings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.models.weights import own_head, read_state, split_state, write_weights
-from retrieval.names import BI_ENCODER, FORMER_MODEL_SETTINGS, MODEL_SETTINGS
+from retrieval.names import FORMER_MODEL_SETTINGS, MODEL_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Pretrained:
     """A loaded model and what it needs to know about itself.
 
     Attributes:
-        backbone: The encoder, in evaluation mode.
+        backbone: The encoder, in evaluation mode; of some rerankers the whole model with its head.
         tokenizer: Its tokenizer.
         settings: From ``settings.json``, or read off the other files of the folder.
         head: Weights of a classification head, where the checkpoint has one.
@@ -84,6 +88,10 @@ def _load_bundled(name: str, layers: int, cache: Path | None) -> Pretrained:
 
 def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     """Load a model folder, ours or another library's; see `load`."""
+    if adapter := find_adapter(folder):
+        with merged(folder, adapter) as whole:
+            found = load_folder(whole, adapter.base, layers)  # prefixes are known by the base's name
+        return replace(found, settings=replace(found.settings, base=name or str(folder)))
     ours = _is_ours(folder)
     if ours:
         verify_folder(folder)
@@ -91,6 +99,10 @@ def load_folder(folder: Path, name: str = "", layers: int = 0) -> Pretrained:
     refuse_what_is_no_model(folder)
     modules = read_modules(folder) if not known or (folder / MODULES_FILE).is_file() else Modules(folder)
     home = modules.home
+    if known and known.head == "own":
+        return Pretrained(*read_saved(home, known, layers), {}, folder if ours else None)
+    if not known and (reranker := read_foreign(folder, modules, name or str(folder), layers)):
+        return Pretrained(*reranker, {})
     config = _read_any_config(home)
     if layers > config.num_hidden_layers:
         raise ConfigError(f"layers: got {layers}, but {home} has {config.num_hidden_layers}; lower it, or 0 for all")
@@ -169,6 +181,8 @@ def _read_foreign(
     told = read_tokenizer_settings(modules.home)
     tokenizer = load_tokenizer(modules.home, config.model_type)
     settings, lower = read_foreign_settings(folder, modules, config, name, told.max_length, dimension)
+    if settings.kind == "cross-encoder":
+        refuse_other_activations(folder, modules.home)
     if told.pads_left and config.model_type == "bert":
         raise ModelError(f"{modules.home}: padding_side is left, which moves the positions of BERT; give another model")
     if not tokenizer.usual_types and config.type_vocab_size > 1:
@@ -181,9 +195,9 @@ def _read_foreign(
     return tokenizer.lower_cased() if lower else tokenizer, settings
 
 
-def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> FastBackbone:
+def _build(config: BackboneConfig, state: dict[str, Tensor], folder: Path) -> BertBackbone:
     with torch.device("meta"):
-        backbone = FastBackbone(config)
+        backbone = BertBackbone(config)
     try:
         missing, unexpected = backbone.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
@@ -217,16 +231,23 @@ def save_folder(
     A bi-encoder's folder is also what sentence-transformers loads. The weights are shared with the folder
     ``read_from`` where that still holds the same.
     """
+    with write_folder(folder) as staging:
+        if isinstance(backbone, Classifier):
+            backbone.save(staging)
+        else:
+            backbone.config.write(staging)
+            write_weights(_state(backbone, head), staging, read_from)
+        tokenizer.save(staging)
+        settings.save(staging)
+        if settings.kind == "bi-encoder":
+            _write_sentence_transformers_files(staging, settings, backbone)
+
+
+def _state(backbone: Backbone, head: nn.Module | None) -> dict[str, Tensor]:
     state = {name: tensor.detach().float().cpu().contiguous() for name, tensor in backbone.weights().items()}
     if head is not None:
         state |= {f"head.{name}": t.detach().float().cpu().contiguous() for name, t in head.state_dict().items()}
-    with write_folder(folder) as staging:
-        backbone.config.write(staging)
-        tokenizer.save(staging)
-        settings.save(staging)
-        write_weights(state, staging, read_from)
-        if settings.kind == BI_ENCODER:
-            _write_sentence_transformers_files(staging, settings, backbone)
+    return state
 
 
 def _write_sentence_transformers_files(folder: Path, settings: ModelSettings, backbone: Backbone) -> None:

@@ -21,6 +21,7 @@ from retrieval.models.tokenizer.unigram import Unigram, unigram_of
 
 _OTHER_FILES = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
 _PAD_TOKENS = ("<pad>", "[PAD]")
+"""Where a folder names none."""
 
 
 def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
@@ -36,7 +37,7 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
     """
     try:
         if (folder / TOKENIZER_FILE).is_file() and (folder / SIDECAR).is_file():
-            return _from_json(folder)
+            return _with_types(_from_json(folder), read_tokenizer_settings(folder))
         settings = read_tokenizer_settings(folder)
         return _with_types(_foreign(folder, settings, model_type), settings)
     except ModelError:

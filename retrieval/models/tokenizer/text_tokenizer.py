@@ -140,6 +140,10 @@ class TextTokenizer:
         rows = [[*template.first, *row[:room], *template.last] for row in contents]
         return rows, [len(row) + around for row in contents]
 
+    def encode_plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with no special tokens but those that stand in it, whole."""
+        return self._contents(texts)
+
     def encode_pairs_counted(
         self, queries: Sequence[str], passages: Sequence[str], max_tokens: int, max_query_tokens: int
     ) -> tuple[list[list[int]], list[int]]:
@@ -204,10 +208,12 @@ class TextTokenizer:
             "pad_token": (self.pad_id,),
         }
         pieces = self._unigram.pieces() if self._unigram else None
-        config = {
+        config: dict[str, Any] = {
             name: pieces[ids[0]][0] if pieces else self._core.id_to_token(ids[0]) for name, ids in names.items() if ids
         }
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
+        if self._template.pair_types and not self.pair_types:
+            config["model_input_names"] = ["input_ids", "attention_mask"]
         text = json.dumps(config, indent=2, ensure_ascii=False)
         (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
 

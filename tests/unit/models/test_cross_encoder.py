@@ -6,7 +6,8 @@ import torch
 
 from retrieval.config import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
-from retrieval.models.cross_encoder import DenseHead, LinearHead, cross_encoder_from, load_cross_encoder
+from retrieval.models.cross_encoder import cross_encoder_from, load_cross_encoder
+from retrieval.models.heads import DenseHead, LinearHead
 from tests.helpers.tiny_models import sentences, write_reranker
 
 PAIRS = list(zip(sentences(25, seed=1), sentences(25, seed=2, words=20), strict=True))

@@ -11,7 +11,7 @@ from retrieval.errors import ConfigError, ModelError
 from retrieval.models.io.huggingface.modules import MODULES_FILE
 from retrieval.models.io.huggingface.settings import MODEL_FILE
 
-_SETTINGS = ("*.json", "*.txt", "*.codes", "*.model")
+_SETTINGS = ("*.json", "*.jinja", "*.txt", "*.codes", "*.model")
 _SAFETENSORS, _PICKLED = "*.safetensors", "*.bin"
 _HUB_SECONDS = 20.0
 _DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EDQUOT)

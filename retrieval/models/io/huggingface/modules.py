@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from retrieval.errors import ModelError
-from retrieval.models.backbone.bert import CONFIG_FILE
+from retrieval.models.backbone.bert_config import CONFIG_FILE
 from retrieval.models.hf_files import read_json, read_object, refuse_others, section
 from retrieval.models.io.model_settings import Pooling
 from retrieval.models.projections import Step
@@ -27,6 +27,7 @@ _POOLING_KEYS = frozenset(
 _NO_CHANGE = ("Dropout",)
 """Modules that leave vectors as they are outside training."""
 _OUTPUT = "sentence_embedding"
+_LOGITS = (None, "causal_logits")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Modules:
         include_prompt: Whether the tokens of a prompt are pooled, too.
         normalized: Whether a Normalize module gives vectors unit length at last.
         projections: Modules between the pooling and that Normalize.
+        score_tokens: The next tokens whose logits a LogitScore takes one from another, the second maybe None; None
+            where there is no such module.
     """
 
     home: Path
@@ -48,6 +51,7 @@ class Modules:
     include_prompt: bool = True
     normalized: bool = False
     projections: tuple[Step, ...] = ()
+    score_tokens: tuple[int, int | None] | None = None
 
 
 def read_modules(folder: Path) -> Modules:
@@ -75,7 +79,7 @@ def read_modules(folder: Path) -> Modules:
     _refuse_arguments(items, path)
     for item, kind in zip(items[1:], kinds[1:], strict=True):
         found = _with_module(found, item, kind, folder)
-    if len(items) > 1 and found.pooling is None:
+    if len(items) > 1 and found.pooling is None and found.score_tokens is None:
         raise ModelError(f"{path}: {', '.join(kinds)} without a Pooling; such models cannot be read here")
     return found
 
@@ -114,10 +118,21 @@ def _with_module(found: Modules, item: dict[str, Any], kind: str, folder: Path) 
         before = (Step("Normalize", home),) if found.normalized else ()
         step = Step("Dense" if kind == "Dense" else "LayerNorm", home)
         return replace(found, normalized=False, projections=(*found.projections, *before, step))
+    if kind == "LogitScore" and found.pooling is None and found.score_tokens is None:
+        return replace(found, score_tokens=_read_logit_score(home / CONFIG_FILE))
     raise ModelError(
         f"{path}: module {item['type']} changes vectors and is not run here; give a model of Transformer, Pooling,"
         " Dense, LayerNorm and Normalize"
     )
+
+
+def _read_logit_score(path: Path) -> tuple[int, int | None]:
+    values = read_object(path)
+    refuse_others(values, frozenset({"true_token_id", "false_token_id", "module_input_name"}), str(path))
+    yes, no = values.get("true_token_id"), values.get("false_token_id")
+    if not isinstance(yes, int) or not isinstance(no, int | None) or values.get("module_input_name") not in _LOGITS:
+        raise ModelError(f"{path}: says {values}, not which tokens' logits are compared; restore the file")
+    return yes, no
 
 
 def _refuse_arguments(items: list[dict[str, Any]], path: Path) -> None:

@@ -32,10 +32,16 @@ _LOADING = frozenset(
      "token", "cache_dir", "subfolder"}
 )  # fmt: skip
 """Arguments of loading that change where and how, not what."""
-_HARMLESS_PROCESSING = frozenset({"max_length", "padding", "return_tensors", "pad_to_multiple_of"})
+_HARMLESS_PROCESSING = frozenset({"max_length", "padding", "return_tensors", "pad_to_multiple_of", "logits_to_keep"})
 _USUAL_PROCESSING = frozenset({("truncation", True), ("truncation", "longest_first"), ("add_special_tokens", True)})
 _AS_IT_IS = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 _AS_LOGITS = {"text": {"method": "forward", "method_output_name": "logits"}}
+_OUTPUTS = {
+    "feature-extraction": "token_embeddings",
+    "sequence-classification": "scores",
+    "text-generation": "causal_logits",
+}
+"""Tasks of a transformer, and what each calls its output."""
 _SIMILARITIES = {"cosine": True, "cos_sim": True, "dot": False, "dot_product": False, "dot_score": False}
 """Whether each compares vectors of unit length."""
 _UNLIMITED = 1_000_000
@@ -61,13 +67,13 @@ def read_foreign_settings(
     Raises:
         ModelError: If a file does not parse, or asks for what this library does not do.
     """
-    path, values = _transformer_settings(modules.home)
+    path, values = transformer_settings(modules.home)
     top = read_object(folder / MODEL_FILE) if modules.listed else {}
     cross = _is_cross_encoder(modules, config, values, top, path)
     if modules.listed and not cross and modules.pooling is None:
         raise ModelError(f"{folder}: modules.json has no Pooling, so it gives no vectors; give a whole model")
-    _refuse_other_tasks(values, path, cross)
-    limit = min(_longest(values, path, max_length), config.max_tokens)
+    refuse_other_tasks(values, path, "sequence-classification" if cross else "feature-extraction")
+    limit = min(longest_input(values, path, max_length), config.max_tokens)
     lengths = [min(limit, _tokens(values.get(key) or limit, path)) for key in ("query_length", "document_length")]
     _refuse_shorter_vectors(top, folder / MODEL_FILE, dimension or config.hidden_size)
     query_prefix, passage_prefix = prefixes_of(top, folder / MODEL_FILE, name)
@@ -104,7 +110,7 @@ def _refuse_shorter_vectors(top: Mapping[str, Any], path: Path, dimension: int) 
         )
 
 
-def _transformer_settings(home: Path) -> tuple[Path, dict[str, Any]]:
+def transformer_settings(home: Path) -> tuple[Path, dict[str, Any]]:
     """The first of the files of a transformer's settings that says something, and what it says."""
     for name in TRANSFORMER_FILES:
         if values := read_object(home / name):
@@ -125,16 +131,22 @@ def _is_cross_encoder(
     return kind == "CrossEncoder" or values.get("transformer_task") == "sequence-classification" or classifies
 
 
-def _refuse_other_tasks(values: Mapping[str, Any], path: Path, cross: bool) -> None:
-    """Raise on settings of the transformer that would give something else than token vectors or logits."""
-    task, expected = values.get("transformer_task"), "sequence-classification" if cross else "feature-extraction"
+def refuse_other_tasks(values: Mapping[str, Any], path: Path, expected: str) -> None:
+    """Raise on settings of the transformer that would give something else than token vectors or logits.
+
+    Args:
+        values: What the file says.
+        path: The file.
+        expected: Key of `_OUTPUTS`.
+    """
+    task = values.get("transformer_task")
     if task not in {None, expected}:
         raise ModelError(f"{path}: transformer_task {task!r} is not {expected}; give another model")
     shape = section(values, "modality_config", path)
-    if shape and shape.get("text") != (_AS_LOGITS if cross else _AS_IT_IS)["text"]:
+    if shape and shape.get("text") != (_AS_IT_IS if expected == "feature-extraction" else _AS_LOGITS)["text"]:
         raise ModelError(f"{path}: modality_config takes {shape.get('text')} for text, which is not done here")
     output = values.get("module_output_name")
-    if output not in {None, "scores" if cross else "token_embeddings"}:
+    if output not in {None, _OUTPUTS[expected]}:
         raise ModelError(f"{path}: module_output_name is {output!r}, which is not done here; give another model")
     for name in ("model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs"):
         refuse_others(section(values, name, path), _LOADING, f"{path}: {name}")
@@ -145,7 +157,7 @@ def _refuse_other_tasks(values: Mapping[str, Any], path: Path, cross: bool) -> N
                 raise ModelError(f"{path}: processing_kwargs.{kind}.{key} is {value!r}, which is not done here")
 
 
-def _longest(values: Mapping[str, Any], path: Path, max_length: int | None) -> int:
+def longest_input(values: Mapping[str, Any], path: Path, max_length: int | None) -> int:
     """Longest input in tokens, by the first place that names one, as sentence-transformers looks through them."""
     processing = section(section(values, "processing_kwargs", path), "text", path)
     common = section(section(values, "processing_kwargs", path), "common", path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.errors import ModelError
-from retrieval.models.backbone.bert import CONFIG_FILE
+from retrieval.models.backbone.bert_config import CONFIG_FILE
 from retrieval.models.hf_files import read_json, read_object
 from retrieval.models.io.huggingface.modules import MODULES_FILE
 

@@ -12,7 +12,7 @@ from transformers.activations import ACT2FN
 
 from retrieval.errors import ModelError
 from retrieval.models.backbone.attention import padded_layout
-from retrieval.models.backbone.bert import _ACTIVATIONS, read_config
+from retrieval.models.backbone.bert_config import ACTIVATIONS, read_config
 from tests.helpers.tiny_models import FAMILIES
 
 ROWS = [[0, 5, 2], [0, 6, 2], [0, 7, 8, 2], [0, 4, 5, 6, 7, 8, 9, 10, 2]]
@@ -76,7 +76,7 @@ def test_what_is_written_is_what_transformers_reads(theirs, tmp_path):
 @pytest.mark.parametrize("name", ["gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu"])
 def test_activations_are_those_of_transformers(name):
     values = torch.linspace(-4, 4, 99)
-    torch.testing.assert_close(_ACTIVATIONS[name](values), ACT2FN[name](values), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(ACTIVATIONS[name](values), ACT2FN[name](values), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [[], [[0, 2], []]])

@@ -133,6 +133,10 @@ def test_each_folder_brings_weights_of_its_own_format():
     assert wanted_files(names) == ["2_Dense/config.json", "2_Dense/pytorch_model.bin", "a.txt", "model.safetensors"]
 
 
+def test_a_chat_template_in_a_file_of_its_own_is_wanted():
+    assert wanted_files(["chat_template.jinja", "README.md"]) == ["chat_template.jinja"]
+
+
 def test_an_adapter_on_the_hub_is_named_as_one(tmp_path, run):
     (tmp_path / "lora").mkdir()
     (tmp_path / "lora/adapter_config.json").write_text(
