@@ -77,12 +77,12 @@ lint: $(VENV)/.test ## Style, types, import contracts, and the page of configura
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(RUN) -m retrieval.config_docs --check
+	$(RUN) -m retrieval.config.docs --check
 
 fmt: $(VENV)/.test ## Format, mend what can be mended and write docs/configuration.md again
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
-	$(RUN) -m retrieval.config_docs
+	$(RUN) -m retrieval.config.docs
 
 clean: ## Remove what runs left behind, but not the environment or kept models
 	rm -rf reports runs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

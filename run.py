@@ -17,11 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from retrieval.config import Config
-from retrieval.config_file import load_config
+from retrieval.config.file import load_config
+from retrieval.config.presets import load_preset
+from retrieval.config.schema import Config
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
-from retrieval.presets import load_preset
 from stacks.errors import StoreError
 
 ROOT = Path(__file__).resolve().parent

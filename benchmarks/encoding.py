@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.data.sources.bundled_codes import load_bundled
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.runtime import Runtime, choose_runtime, has_fast_bfloat16

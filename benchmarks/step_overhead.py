@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 if TYPE_CHECKING:
-    from retrieval.config import Config
+    from retrieval.config.schema import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 BUCKET = "benchmark"
@@ -132,7 +132,7 @@ def _through_zenml(stack: str) -> Seconds:
 
 
 def _config() -> Config:
-    from retrieval.config_file import load_config
+    from retrieval.config.file import load_config
 
     config = load_config(ROOT / "configs/smoke.yaml", [], None)
     files = ("natural_questions", "training_questions")

@@ -22,7 +22,7 @@ from sentence_transformers.sentence_transformer.losses import MultipleNegativesR
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from torch import Tensor, nn
 
-from retrieval.config import BiEncoderConfig, DataConfig, TrainingConfig
+from retrieval.config.schema import BiEncoderConfig, DataConfig, TrainingConfig
 from retrieval.data.passages import cut_passages
 from retrieval.data.sources.bundled_codes import load_bundled
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from

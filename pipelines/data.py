@@ -11,7 +11,7 @@ from pipelines.inputs import base_inputs, data_inputs, ingest_section, split_sec
 from pipelines.launch import launched
 from pipelines.next_command import Following
 from pipelines.results import Outcome, load_output
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from steps.data.ingest_articles import ingest_articles
 from steps.data.preprocess_text import preprocess_text
 from steps.data.segment_text import segment_text

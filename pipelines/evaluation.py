@@ -14,7 +14,7 @@ from pipelines.preflight import folder_ready
 from pipelines.results import Outcome, exported_report, load_output
 from pipelines.with_tracking import tracking_ready, unsent, with_tracking
 from registry.versions import MAIN, RETRIEVER, artifact_of, find_version, name_of
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from retrieval.errors import ConfigError
 from retrieval.evaluation.reports import Report
 from retrieval.evaluation.summary import measured_cutoffs, summary_table

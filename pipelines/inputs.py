@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from retrieval.config import Config, DataConfig, Section
-from retrieval.config_file import did_you_mean
+from retrieval.config.file import did_you_mean
+from retrieval.config.schema import Config, DataConfig, Section
 from retrieval.fingerprints import files_fingerprint
 
 SectionT = TypeVar("SectionT", bound=Section)

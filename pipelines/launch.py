@@ -9,7 +9,7 @@ from zenml.models import PipelineRunResponse
 from zenml.pipelines.pipeline_definition import Pipeline
 
 from pipelines.results import Outcome, finished
-from retrieval.config import Config, OrchestrationConfig
+from retrieval.config.schema import Config, OrchestrationConfig
 from retrieval.errors import ConfigError
 from stacks.orchestration import (
     AIRFLOW,

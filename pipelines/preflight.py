@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from pipelines.launch import runs_here
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from retrieval.errors import ConfigError
 from retrieval.training.preflight import check_models
 

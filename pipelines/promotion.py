@@ -16,7 +16,7 @@ from registry.mlflow_mirror import resolve
 from registry.reconcile import before_it, production_name, reconcile
 from registry.version_report import version_report
 from registry.versions import RETRIEVER, find_version, in_stage, link_to_version, versions
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from retrieval.errors import ConfigError
 from retrieval.records import Decision
 from steps.promotion.judge_promotion import judge_promotion

@@ -19,8 +19,8 @@ from pipelines.with_tracking import tracking_ready, unsent, with_tracking
 from registry.announcements import announce_training
 from registry.production_check import production_ready
 from registry.reconcile import production_name
-from retrieval.config import Config
-from retrieval.config_models import ReadBy
+from retrieval.config.models import ReadBy
+from retrieval.config.schema import Config
 from retrieval.paths import KEPT, REPORTS_IN_WORK
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder

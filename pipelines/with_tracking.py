@@ -6,7 +6,7 @@ from zenml.client import Client
 from zenml.steps import BaseStep
 
 from registry.reconcile import reconcile
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from tracking.connection import FLAVOR, require
 from tracking.session import SETTINGS, close_session, open_session
 from tracking.spool import kept

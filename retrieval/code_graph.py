@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_LEFT_OUT = frozenset({"retrieval.config", "steps.library_step"})
+_LEFT_OUT = frozenset({"retrieval.config.schema", "retrieval.config.models", "steps.library_step"})
 """Modules no result depends on: configuration counts by its values, which are parameters; the other only wraps."""
 _LOADING = ("load", "read")
 _STORED_TYPES = "ASSOCIATED_TYPES"

@@ -15,7 +15,7 @@ from zenml.config.schedule import Schedule
 from zenml.constants import ENV_ZENML_PREVENT_CLIENT_SIDE_CACHING
 from zenml.utils.time_utils import utc_now
 
-from retrieval.config import OrchestrationConfig
+from retrieval.config.schema import OrchestrationConfig
 from retrieval.errors import ConfigError
 from retrieval.paths import CHECKPOINTS
 from retrieval.telemetry import TELEMETRY_OFF

@@ -87,7 +87,7 @@ def fetch(address: str, target: Path) -> None:
 
 def _write_pretrained(base: str, target: Path) -> None:
     """Write the encoder that a package carries, as it comes."""
-    from retrieval.config import BiEncoderConfig
+    from retrieval.config.schema import BiEncoderConfig
     from retrieval.models.bi_encoder import bi_encoder_from  # with torch, which fetching does not need
 
     bi_encoder_from(BiEncoderConfig(base=base)).save(target)

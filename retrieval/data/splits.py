@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from retrieval.config import DataConfig
+from retrieval.config.schema import DataConfig
 from retrieval.data.cleaning import text_key
 from retrieval.data.identifiers import shown
 from retrieval.data.weak_supervision import QUESTION, TRAINING_SOURCES

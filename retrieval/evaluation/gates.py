@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from retrieval.config import GatesConfig
+from retrieval.config.schema import GatesConfig
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Evaluation
 from retrieval.evaluation.significance import paired_bootstrap

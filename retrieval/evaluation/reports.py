@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import plots
 from retrieval.evaluation.cases import (

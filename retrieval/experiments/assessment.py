@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrieval.config import SearchConfig
+from retrieval.config.schema import SearchConfig
 from retrieval.data.fields import hides_titles
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.metrics import Evaluation, evaluate

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.data.cleaning import clean_dataset, clean_text, has_text
 from retrieval.data.passages import cut_passages
 from retrieval.data.segmentation import segment_dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.evaluation.significance import paired_bootstrap
 from retrieval.evaluation.summary import measured_cutoffs, summary_table
 from retrieval.experiments.assessment import GROUPS, JudgedRuns, grouped

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.config import SearchConfig
+from retrieval.config.schema import SearchConfig
 from retrieval.evaluation.metrics import evaluate
 from retrieval.records import Query, TrecRun, qrels_of
 from retrieval.search.citations import boost_cited

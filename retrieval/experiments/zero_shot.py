@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrieval.config import Config, DataConfig
+from retrieval.config.schema import Config, DataConfig
 from retrieval.data.preparation import clean_and_cut
 from retrieval.data.segmentation import segment_dataset
 from retrieval.data.sources.ingest import ingest

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
 from retrieval.models.backbone.pooling import pool_rows

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from retrieval.config import CrossEncoderConfig
+from retrieval.config.schema import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.backbone.batch_inference import Reader, Rows, run_rows
 from retrieval.models.backbone.bert import BertBackbone
@@ -21,7 +21,7 @@ from retrieval.models.backbone.pooling import pool_rows
 from retrieval.models.backbone.protocol import Backbone
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.classifier import Classifier
-from retrieval.models.heads import Head, LinearHead, OwnHead
+from retrieval.models.heads import HEADS, Head, LinearHead, OwnHead
 from retrieval.models.io.model_settings import ModelSettings
 from retrieval.models.io.pretrained import Pretrained, load, load_folder, save_folder
 from retrieval.models.pair import Pair, joined_text

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from retrieval.config import SearchConfig
+from retrieval.config.schema import SearchConfig
 from retrieval.errors import ArtifactError
 from retrieval.names import FORMER_RETRIEVER_SETTINGS, RETRIEVER_PARTS, RETRIEVER_SETTINGS
 from retrieval.paths import KEPT

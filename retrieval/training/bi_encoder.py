@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.data.fields import passage_texts, query_texts
 from retrieval.models.backbone.batch_inference import Rows as TokenRows
 from retrieval.models.bi_encoder import BiEncoder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from retrieval.config import CrossEncoderConfig
+from retrieval.config.schema import CrossEncoderConfig
 from retrieval.data.fields import query_texts
 from retrieval.errors import TrainingError
 from retrieval.models.cross_encoder import CrossEncoder

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from retrieval.config import TrainingConfig
+from retrieval.config.schema import TrainingConfig
 from retrieval.errors import ModelError, TrainingError
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.config import MiningConfig
+from retrieval.config.schema import MiningConfig
 from retrieval.data.fields import TextKind, hides_titles, reranker_document
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.pair import Document

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from retrieval.config import TrainingConfig
+from retrieval.config.schema import TrainingConfig
 from retrieval.training.freezing import frozen_modules
 
 

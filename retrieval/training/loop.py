@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from retrieval.config import TrainingConfig
+from retrieval.config.schema import TrainingConfig
 from retrieval.errors import TrainingError
 from retrieval.models.backbone.batching import CPU_PASS_TOKENS, even_batches, token_budget_batches
 from retrieval.runtime import Runtime

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.config import MiningConfig
+from retrieval.config.schema import MiningConfig
 from retrieval.data.cleaning import text_key
 from retrieval.records import Corpus, Query, TrecRun
 from retrieval.search.dense import DenseIndex

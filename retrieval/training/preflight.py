@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from retrieval.config import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
 from retrieval.errors import TrainingError
 from retrieval.models.bi_encoder import bi_encoder_from
 from retrieval.models.cross_encoder import cross_encoder_from

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.config import DataConfig
+from retrieval.config.schema import DataConfig
 from retrieval.data.splits import split_queries as split
 from retrieval.records import Dataset
 from steps.library_step import library_step

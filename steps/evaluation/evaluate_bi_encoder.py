@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import tracking
-from retrieval.config import BiEncoderConfig, EvaluationConfig, SearchConfig
+from retrieval.config.schema import BiEncoderConfig, EvaluationConfig, SearchConfig
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.experiments.assessment import JudgedRuns, assess_first_stage
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from

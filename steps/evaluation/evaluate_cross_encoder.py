@@ -8,7 +8,7 @@ from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
 import tracking
-from retrieval.config import EvaluationConfig, SearchConfig
+from retrieval.config.schema import EvaluationConfig, SearchConfig
 from retrieval.evaluation.reports import Extra, Report, write_report
 from retrieval.evaluation.reranking import evaluate_reranking
 from retrieval.experiments.assessment import JudgedRuns, assess, with_reranked

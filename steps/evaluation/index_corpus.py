@@ -9,7 +9,7 @@ from typing import Annotated
 from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
-from retrieval.config import DataConfig
+from retrieval.config.schema import DataConfig
 from retrieval.experiments.scoring import index_corpus_file
 from retrieval.runtime import choose_runtime
 from retrieval.search.retriever import Retriever

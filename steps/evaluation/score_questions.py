@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tracking
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.evaluation.reports import Report
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.scoring import report_runs, search_question_file

@@ -10,7 +10,7 @@ from zenml import log_metadata
 import tracking
 from registry.production_check import production_on
 from registry.reconcile import production_name
-from retrieval.config import EvaluationConfig, GatesConfig
+from retrieval.config.schema import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever
 from retrieval.evaluation.summary import measured_cutoffs
 from retrieval.experiments.assessment import JudgedRuns

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from registry.production_check import check_bundle_of, production_on
 from registry.versions import test_runs_of
-from retrieval.config import EvaluationConfig, GatesConfig
+from retrieval.config.schema import EvaluationConfig, GatesConfig
 from retrieval.evaluation.gates import judge_retriever, with_trial
 from retrieval.evaluation.summary import measured_cutoffs
 from retrieval.records import Decision

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Annotated
 
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.experiments.training_summary import summary_text
 from retrieval.records import Decision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.paths import HIDDEN_STATES
 from retrieval.records import Corpus, Dataset

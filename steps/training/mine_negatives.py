@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from retrieval.config import MiningConfig
+from retrieval.config.schema import MiningConfig
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.records import Dataset
 from retrieval.runtime import choose_runtime

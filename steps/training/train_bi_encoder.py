@@ -9,7 +9,7 @@ from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
 import tracking
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.data.storage import fingerprint
 from retrieval.models.bi_encoder import BiEncoder, bi_encoder_from
 from retrieval.names import BI_ENCODER

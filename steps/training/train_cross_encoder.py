@@ -9,7 +9,7 @@ from zenml import ArtifactConfig
 from zenml.enums import ArtifactType
 
 import tracking
-from retrieval.config import CrossEncoderConfig
+from retrieval.config.schema import CrossEncoderConfig
 from retrieval.data.storage import fingerprint
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from

@@ -9,7 +9,7 @@ import torch
 
 from deployment.bundle.build import make_bundle
 from deployment.bundle.format import Bundle
-from retrieval.config import CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import CrossEncoderConfig, TrainingConfig
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from
 from retrieval.records import Article, Corpus, Passage

@@ -21,7 +21,7 @@ from zenml.integrations.kubernetes.manifest_utils import (
 )
 
 from pipelines.launch import configured
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from stacks.choice import use_for_this_process
 from stacks.declarations import read_stack
 from stacks.registration import register_stack

@@ -15,7 +15,7 @@ from pipelines.results import Outcome
 from registry import ledger
 from registry.reconcile import production_name, reconcile
 from registry.versions import MAIN, artifact_of, find_version, set_stage, versions
-from retrieval.config import Config
+from retrieval.config.schema import Config
 from steps.promotion.move_production import move
 from tests.integration.small_run import CONFIG, EXPERIMENT, small_pipeline
 

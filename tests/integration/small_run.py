@@ -14,7 +14,7 @@ from zenml.enums import ArtifactType, ExecutionMode
 
 import tracking
 from pipelines.with_tracking import with_tracking
-from retrieval.config import Config, CrossEncoderConfig, EvaluationConfig, GatesConfig, TrackingConfig
+from retrieval.config.schema import Config, CrossEncoderConfig, EvaluationConfig, GatesConfig, TrackingConfig
 from retrieval.evaluation.reports import Report, write_report
 from retrieval.experiments.assessment import JudgedRuns
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder

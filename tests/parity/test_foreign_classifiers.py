@@ -14,7 +14,7 @@ from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from retrieval.config import CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.classifier import load_classifier
 from retrieval.models.cross_encoder import CrossEncoder, cross_encoder_from, load_cross_encoder

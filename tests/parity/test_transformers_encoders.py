@@ -11,7 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch.nn import functional
 
-from retrieval.config import BiEncoderConfig, TrainingConfig
+from retrieval.config.schema import BiEncoderConfig, TrainingConfig
 from retrieval.models.backbone.bert import BertBackbone
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder

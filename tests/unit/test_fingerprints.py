@@ -13,7 +13,7 @@ from retrieval.fingerprints import code_fingerprint, files_fingerprint
 
 FILES = {
     "retrieval/__init__.py": "",
-    "retrieval/config.py": "class Section:\n    depth = 1\n",
+    "retrieval/config/schema.py": "class Section:\n    depth = 1\n",
     "retrieval/text.py": '''
         """Module."""
         import re
@@ -65,7 +65,7 @@ FILES = {
     "steps/__init__.py": "",
     "steps/work.py": """
         from __future__ import annotations
-        from retrieval.config import Section
+        from retrieval.config.schema import Section
         from retrieval.handed import clean
         from retrieval.model import Model, page
         def cleaning(text, section: Section):
@@ -129,7 +129,7 @@ def edit(path: Path, old: str, new: str) -> None:
         ("retrieval/text.py", "# one space", "# a single space", set()),
         ("retrieval/text.py", '"""Clean."""', '"""Tidy."""', set()),
         ("retrieval/text.py", "def unused(text):\n", "def unused(\n    text,\n):\n", set()),
-        ("retrieval/config.py", "depth = 1", "depth = 2", set()),
+        ("retrieval/config/schema.py", "depth = 1", "depth = 2", set()),
         ("materializers/model.py", 'unused("x")', 'unused("y")', set()),
         ("registry/versions.py", "return place.bucket()", "return place.bucket() or 1", {"registering"}),
         ("registry/versions.py", "return 1", "return 2", set()),

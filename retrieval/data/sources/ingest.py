@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval.config import DataConfig
+from retrieval.config.schema import DataConfig
 from retrieval.data.sources.bundled_codes import load_bundled
 from retrieval.data.sources.soict import read_corpus, read_questions
 from retrieval.data.splits import NATURAL, TEST

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.config import Config
-from retrieval.config_docs import PAGE, Kind, main, page, unit, worded
-from retrieval.config_file import REMOVED_KEYS, RENAMED_KEYS, leaves
+from retrieval.config.docs import PAGE, Kind, main, page, unit, worded
+from retrieval.config.file import REMOVED_KEYS, RENAMED_KEYS, leaves
+from retrieval.config.schema import Config
 
 ROWS = {cells[0].strip("`"): cells for cells in (
     [cell.strip() for cell in line.strip("|").split("|")] for line in page().splitlines() if line.startswith("| `")
@@ -16,7 +16,7 @@ ROWS = {cells[0].strip("`"): cells for cells in (
 
 
 def test_the_page_is_as_the_schema_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it again with python -m retrieval.config_docs"
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it again with python -m retrieval.config.docs"
 
 
 def test_every_key_has_a_row_with_type_default_and_meaning() -> None:
@@ -74,7 +74,7 @@ def test_the_check_fails_on_an_old_or_missing_page_and_says_how_to_mend_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "docs/configuration.md"
-    remedy = "write it again with python -m retrieval.config_docs"
+    remedy = "write it again with python -m retrieval.config.docs"
     assert main(["--check"], path) == 1
     assert capsys.readouterr().err == f"{path}: is not there; {remedy}\n"
     assert main([], path) == 0

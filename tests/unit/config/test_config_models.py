@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from retrieval.config import BiEncoderConfig
-from retrieval.config_models import ReadBy
+from retrieval.config.models import ReadBy
+from retrieval.config.schema import BiEncoderConfig
 
 BASE, TRAINING = (set(BiEncoderConfig.keys_read_by(reader)) for reader in (ReadBy.BASE, ReadBy.TRAINING))
 

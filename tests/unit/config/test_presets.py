@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from retrieval.config import Config
-from retrieval.config_file import load_config
-from retrieval.presets import BFLOAT16, FLOAT32, choose_preset, load_preset
+from retrieval.config.file import load_config
+from retrieval.config.presets import BFLOAT16, FLOAT32, choose_preset, load_preset
+from retrieval.config.schema import Config
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from retrieval.config import DataConfig
+from retrieval.config.schema import DataConfig
 from retrieval.data.cleaning import text_key
 from retrieval.data.sources.bundled_codes import load_bundled
 from retrieval.data.sources.ingest import ingest

@@ -11,7 +11,7 @@ from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import embedding_engine
 from deployment.settings import ServingSettings
 from monitoring.metrics import EndpointMetrics
-from retrieval.config import BiEncoderConfig, TrainingConfig
+from retrieval.config.schema import BiEncoderConfig, TrainingConfig
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 from retrieval.models.bi_encoder import bi_encoder_from, load_bi_encoder
 from retrieval.records import Dataset, Query

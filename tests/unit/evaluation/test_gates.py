@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.config import GatesConfig
+from retrieval.config.schema import GatesConfig
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.gates import judge_retriever, with_trial
 from retrieval.evaluation.metrics import evaluation_of

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from retrieval.config import EvaluationConfig, GatesConfig
+from retrieval.config.schema import EvaluationConfig, GatesConfig
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import plots
 from retrieval.evaluation.cases import failed_cases

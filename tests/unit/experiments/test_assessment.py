@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.experiments.assessment import JudgedRuns, held_out, joined, with_reranked
 from retrieval.experiments.training_summary import summary_text
 from retrieval.records import Article, Corpus, Dataset, Decision, Query, TrecRun

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.errors import EvaluationError, SourceError, ValidationError
 from retrieval.experiments import scoring
 from retrieval.experiments.assessment import JudgedRuns

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.config import SearchConfig
+from retrieval.config.schema import SearchConfig
 from retrieval.experiments.assessment import assess_first_stage, tune
 from retrieval.models.cross_encoder import CrossEncoder
 from retrieval.records import Dataset, Query

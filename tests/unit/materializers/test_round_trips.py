@@ -20,7 +20,7 @@ from materializers.reports import (
     ValidationReportMaterializer,
 )
 from materializers.vectors import VectorsMaterializer
-from retrieval.config import EvaluationConfig
+from retrieval.config.schema import EvaluationConfig
 from retrieval.data.validation import validate_dataset
 from retrieval.errors import ArtifactError
 from retrieval.evaluation.reports import write_report

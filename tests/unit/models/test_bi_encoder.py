@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.bi_encoder import bi_encoder_from, load_bi_encoder
 from retrieval.models.weights import SAFETENSORS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.config import CrossEncoderConfig
+from retrieval.config.schema import CrossEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.cross_encoder import cross_encoder_from, load_cross_encoder
 from retrieval.models.heads import DenseHead, LinearHead

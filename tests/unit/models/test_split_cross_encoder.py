@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from retrieval.config import CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models import split_cross_encoder
 from retrieval.models.cross_encoder import cross_encoder_from, load_cross_encoder

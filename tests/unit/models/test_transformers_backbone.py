@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 
-from retrieval.config import CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError, TrainingError
 from retrieval.models.backbone.batch_inference import packed_encoder
 from retrieval.models.bi_encoder import BiEncoder, load_bi_encoder

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipelines.inputs import ingest_section, split_section, without
-from retrieval.config import BiEncoderConfig, DataConfig, EvaluationConfig, TrainingConfig
-from retrieval.config_models import ReadBy
+from retrieval.config.models import ReadBy
+from retrieval.config.schema import BiEncoderConfig, DataConfig, EvaluationConfig, TrainingConfig
 
 
 def test_keys_that_are_left_out_are_back_at_their_defaults_and_the_others_stay() -> None:

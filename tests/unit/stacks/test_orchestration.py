@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrieval.config import Config, OrchestrationConfig
+from retrieval.config.schema import Config, OrchestrationConfig
 from retrieval.errors import ConfigError
 from stacks.orchestration import read_settings, run_options
 

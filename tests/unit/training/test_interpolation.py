@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from retrieval.config import TrainingConfig
+from retrieval.config.schema import TrainingConfig
 from retrieval.training.interpolation import interpolate, learning_weights
 
 

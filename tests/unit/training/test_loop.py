@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from retrieval.config import TrainingConfig
+from retrieval.config.schema import TrainingConfig
 from retrieval.errors import TrainingError
 from retrieval.runtime import Runtime
 from retrieval.training.loop import fit, forward_passes, make_optimizer, rate_at

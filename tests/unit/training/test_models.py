@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.config import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
 from retrieval.errors import TrainingError
 from retrieval.models.cross_encoder import cross_encoder_from
 from retrieval.models.losses import binary_cross_entropy, multiple_negatives_ranking

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retrieval.config import MiningConfig
+from retrieval.config.schema import MiningConfig
 from retrieval.records import Article, Corpus, Passage, Query, TrecRun
 from retrieval.training.negative_mining import mine_hard_negatives
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.config import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
+from retrieval.config.schema import BiEncoderConfig, CrossEncoderConfig, TrainingConfig
 from retrieval.errors import ConfigError, ModelError, TrainingError
 from retrieval.training.preflight import check_models
 

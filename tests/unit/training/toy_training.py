@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from retrieval.config import TrainingConfig
+from retrieval.config.schema import TrainingConfig
 from retrieval.runtime import Runtime
 from retrieval.training.loop import fit
 

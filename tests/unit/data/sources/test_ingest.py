@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.config import DataConfig
+from retrieval.config.schema import DataConfig
 from retrieval.data.sources.ingest import ingest
 from retrieval.errors import ConfigError, SourceError, ValidationError
 

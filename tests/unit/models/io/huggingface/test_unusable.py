@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from retrieval.config import BiEncoderConfig
+from retrieval.config.schema import BiEncoderConfig
 from retrieval.errors import ConfigError, ModelError
 from retrieval.models.bi_encoder import bi_encoder_from, load_bi_encoder
 from retrieval.models.io.pretrained import load

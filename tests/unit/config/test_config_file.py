@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.config import Config
-from retrieval.config_file import REMOVED_KEYS, RENAMED_KEYS, leaves, load_config, parse_override
+from retrieval.config.file import REMOVED_KEYS, RENAMED_KEYS, leaves, load_config, parse_override
+from retrieval.config.schema import Config
 from retrieval.errors import ConfigError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
 @pytest.fixture

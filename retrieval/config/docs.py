@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the schema: ``python -m retrieval.config_docs``; ``--check`` only compares."""
+"""Writes docs/configuration.md from the schema: ``python -m retrieval.config.docs``; ``--check`` only compares."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from retrieval.config import Config
-from retrieval.config_file import REMOVED_KEYS, RENAMED_KEYS
+from retrieval.config.file import REMOVED_KEYS, RENAMED_KEYS
+from retrieval.config.schema import Config
 
-PAGE = Path(__file__).resolve().parents[1] / "docs/configuration.md"
-COMMAND = "python -m retrieval.config_docs"
+PAGE = Path(__file__).resolve().parents[2] / "docs/configuration.md"
+COMMAND = "python -m retrieval.config.docs"
 UNITS = {
     "articles": "articles", "epochs": "epochs", "layers": "layers", "queries": "queries", "questions": "questions",
     "samples": "resamples", "seconds": "seconds", "steps": "optimiser steps", "tokens": "tokens",
@@ -35,7 +35,7 @@ _NAMES = {
     "null": "null",
 }  # fmt: skip
 _PREFACE = f"""\
-<!-- Made by `{COMMAND}` from retrieval/config.py and retrieval/config_models.py; change those and run it again. -->
+<!-- Made by `{COMMAND}` from retrieval/config/{{schema,models}}.py; change those and run it again. -->
 
 # Configuration
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.config import Config
-from retrieval.config_file import load_config
+from retrieval.config.file import load_config
+from retrieval.config.schema import Config
 
 FLOAT32 = Path("configs/quickstart.yaml")
 BFLOAT16 = Path("configs/quickstart-bf16.yaml")

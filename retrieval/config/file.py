@@ -12,8 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from retrieval.config import Config
-from retrieval.config_yaml import EXTENDS, ConfigFile, merged, read_files
+from retrieval.config.schema import Config
+from retrieval.config.yaml_text import EXTENDS, ConfigFile, merged, read_files
 from retrieval.errors import ConfigError
 
 _MODELS = ("bi_encoder.base", "cross_encoder.base")

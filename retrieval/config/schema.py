@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from retrieval.config_models import (
+from retrieval.config.models import (
     AboveZero,
     BiEncoderConfig,
     Count,
