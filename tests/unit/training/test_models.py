@@ -67,7 +67,7 @@ def test_in_bfloat16_the_gradients_point_where_those_of_float32_do_and_weights_a
     tiny, dataset, loss, monkeypatch
 ):
     for precision in (torch.float32, torch.bfloat16):
-        monkeypatch.setitem(loop._PASS_TOKENS, precision, 24)  # many passes
+        monkeypatch.setitem(loop.CPU_PASS_TOKENS, precision, 24)  # many passes
     other = copy.deepcopy(tiny)
     task = ranking_task(tiny, dataset, loss=loss, chunk_queries=3)
     half = replace(task, model=other, runtime=replace(CPU, precision=torch.bfloat16))

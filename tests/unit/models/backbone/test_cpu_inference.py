@@ -82,8 +82,8 @@ def test_an_activation_other_than_gelu_means_the_plain_forward(runtime):
 
 
 def test_many_small_batches_over_two_workers_keep_their_order(backbone, runtime, monkeypatch):
-    monkeypatch.setattr(inference, "_PACKED_BUDGETS", {torch.float32: 4})
-    monkeypatch.setattr(inference, "_SMALLEST_BUDGET", 4)
+    monkeypatch.setattr(inference, "CPU_PASS_TOKENS", {torch.float32: 4})
+    monkeypatch.setattr(inference, "SMALLEST_SHARE_TOKENS", 4)
     threads = torch.get_num_threads()
     expected = torch.stack([hidden(backbone, row).mean(0) for row in ROWS]).numpy()
     try:
@@ -94,8 +94,8 @@ def test_many_small_batches_over_two_workers_keep_their_order(backbone, runtime,
 
 
 def test_an_error_in_a_worker_reaches_the_caller(backbone, runtime, monkeypatch):
-    monkeypatch.setattr(inference, "_PACKED_BUDGETS", {torch.float32: 4})
-    monkeypatch.setattr(inference, "_SMALLEST_BUDGET", 4)
+    monkeypatch.setattr(inference, "CPU_PASS_TOKENS", {torch.float32: 4})
+    monkeypatch.setattr(inference, "SMALLEST_SHARE_TOKENS", 4)
 
     def refuse(*_):
         raise ValueError("no room")
