@@ -15,7 +15,7 @@ from zenml.enums import ExecutionStatus
 from zenml.models import PipelineRunResponse
 
 from pipelines.next_command import Following
-from registry.kept_versions import keep_version
+from registry.local.kept_versions import keep_version
 from retrieval.errors import RetrievalError
 from retrieval.evaluation.reports import Report
 from steps.evaluation.export_reports import BI_ENCODER_FOLDER, CROSS_ENCODER_FOLDER, copy_report

@@ -14,7 +14,7 @@ from zenml.enums import ModelStages
 
 from registry import ledger
 from registry.errors import PromotionError
-from registry.local_stages import note_stages
+from registry.local.stages import note_stages
 from registry.mlflow_mirror import STAGES, mirror
 from registry.versions import PARTS, all_in_stage, find_version, in_stage, name_of, parts_of, record, set_stage
 from tracking.connection import cause, connect, failures

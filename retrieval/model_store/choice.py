@@ -142,7 +142,7 @@ def _not_here(version: str, store: str, stage: str, known: Sequence[KeptRetrieve
     strangers = f"; of another store, or not known to be of this one: {_listed(others)}" if others else ""
     return (
         f"{root}: {named} is in {stage} but was not kept on this machine; fetch it with `python -m"
-        f" steps.promotion.fetch_retriever {stage}` where that store is in use, or copy the folder, or a bundle of it,"
+        f" registry.local.fetch {stage}` where that store is in use, or copy the folder, or a bundle of it,"
         f" from a machine that has it{strangers}"
     )
 

@@ -22,7 +22,7 @@ STAGES_FILE = "stages.json"
 _LOCK = ".lock"
 _REMEDIES = {
     POINTER: "delete it, and the retriever kept last counts as the newest",
-    STAGES_FILE: "delete it; `python -m registry.local_stages` writes it anew",
+    STAGES_FILE: "delete it; `python -m registry.local.stages` writes it anew",
     FACTS: "delete the version's folder and train again",
 }
 

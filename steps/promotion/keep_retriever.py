@@ -8,7 +8,7 @@ from typing import Annotated
 from zenml import get_step_context
 from zenml.artifacts.unmaterialized_artifact import UnmaterializedArtifact
 
-from registry.kept_versions import keep_version
+from registry.local.kept_versions import keep_version
 from steps.library_step import fresh_step
 
 

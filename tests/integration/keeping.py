@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from zenml.enums import ModelStages
 
 from pipelines.results import finished, kept_retriever, load_output
-from registry.local_stages import note_stages
+from registry.local.stages import note_stages
 from registry.versions import find_version, set_stage
 from retrieval.telemetry import telemetry_off
 from tests.integration.small_run import small_pipeline

@@ -112,7 +112,7 @@ def test_a_retriever_kept_before_stores_were_told_apart_is_found_by_its_files_in
         shutil.copytree(kept / "1", staging, dirs_exist_ok=True, ignore=shutil.ignore_patterns("facts.json"))
     assert facts_of(kept / "1") == {"retriever": "1"}
     there = replace(team.second, folder=tmp_path, variables={**team.second.variables, "PYTHONPATH": str(ROOT)})
-    assert before["store"] in there.python("-m", "registry.local_stages").stdout
+    assert before["store"] in there.python("-m", "registry.local.stages").stdout
     found = facts_of(kept / "1")
     assert [found[name] for name in ("store", "run")] == [before[name] for name in ("store", "run")]
 

@@ -17,6 +17,7 @@ from zenml.models import PipelineRunResponse
 
 from pipelines.evaluation import evaluation_pipeline
 from pipelines.results import finished, kept_retriever, load_output
+from registry.local import fetch as fetch_retriever
 from registry.store import store_facts
 from registry.versions import find_version, set_stage
 from retrieval.folders import verify_folder
@@ -24,7 +25,6 @@ from retrieval.model_store import KEPT, facts_of, keep, kept_folder, kept_retrie
 from retrieval.records import Decision
 from retrieval.telemetry import telemetry_off
 from steps.evaluation.export_reports import export_reports
-from steps.promotion import fetch_retriever
 from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.keep_retriever import keep_retriever
 from steps.promotion.register_versions import register_versions

@@ -31,7 +31,7 @@ from retrieval.models.tokenizer.folder import load_tokenizer
 from retrieval.models.tokenizer.hf_settings import read_tokenizer_settings
 from retrieval.models.tokenizer.text_tokenizer import TextTokenizer
 from retrieval.models.weights import own_head, read_state, split_state, write_weights
-from retrieval.names import FORMER_MODEL_SETTINGS, MODEL_SETTINGS
+from retrieval.names import FORMER_MODEL_SETTINGS, MODEL_SETTINGS, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _is_ours(folder: Path) -> bool:
     if not manifest.is_file():
         return False
     listed = manifest.read_bytes()
-    return all(name.encode() in listed for name in (MODEL_SETTINGS, "model.safetensors")) or (
+    return all(name.encode() in listed for name in (MODEL_SETTINGS, WEIGHTS)) or (
         FORMER_MODEL_SETTINGS.encode() in listed
     )
 

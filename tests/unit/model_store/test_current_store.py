@@ -97,7 +97,8 @@ def test_nothing_below_names_a_module_above_it_in_a_text_that_it_could_run(packa
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and module.fullmatch(node.value)
     ]
     told = {"pipelines", "run.py", "run.trec"}  # an extra of pyproject.toml, and names of files
-    assert [one for one in named if one[1] not in told] == []
+    unit = ("retrieval/config/docs.py", "steps")  # optimiser steps
+    assert [one for one in named if one[1] not in told and one != unit] == []
 
 
 def test_without_zenml_nobody_is_asked(monkeypatch):

@@ -51,7 +51,7 @@ def test_a_folder_kept_without_facts_says_its_version_and_another_nothing(source
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"stages\.json: cannot be read .*; delete it; `python -m registry\.local_stages` writes it anew"),
+        ("{", r"stages\.json: cannot be read .*; delete it; `python -m registry\.local\.stages` writes it anew"),
         ("[]", r"stages\.json: holds list, not an object; delete it; "),
         ('{"staging": ""}', r"no version is known to be in staging"),
     ],

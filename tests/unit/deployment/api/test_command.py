@@ -57,7 +57,7 @@ def test_a_service_command_imports_nothing_of_the_serving_extra_before_it_has_lo
 def test_a_gateway_in_front_of_services_runs_without_torch():
     probe = (
         "import sys; sys.modules['torch'] = None;"
-        " from deployment import serving; from deployment.gateway import app, remote, search;"
+        " from deployment.api import server; from deployment.gateway import app, remote, search;"
         " from retrieval.data.storage import load_dataset; assert 'transformers' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from zenml.models import ArtifactVersionResponse
 
 from materializers.models import RetrieverMaterializer
-from registry.local_stages import note_stages
+from registry.local.stages import note_stages
 from registry.mlflow_mirror import store_of
 from registry.store import run_of, store_facts
 from registry.versions import (

@@ -1,4 +1,4 @@
-"""``python -m steps.promotion.fetch_retriever VERSION``: keeps on this machine what was trained on another.
+"""``python -m registry.local.fetch VERSION``: keeps on this machine what was trained on another.
 
 A training keeps its retriever by itself, unless its steps ran where no disk outlives them, as on Kubernetes.
 """
@@ -14,12 +14,12 @@ from stacks.command import run_command, say
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch a version from the artifact store; 0 if it is kept here now, 2 if there is none of that name."""
-    parser = argparse.ArgumentParser(prog="python -m steps.promotion.fetch_retriever", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m registry.local.fetch", description=__doc__)
     parser.add_argument("version", help="latest, staging, production or a number")
     given = parser.parse_args(arguments)
 
     def fetch() -> int:
-        from registry.kept_versions import fetch_version
+        from registry.local.kept_versions import fetch_version
 
         say(f"kept in {fetch_version(given.version)}")
         return 0

@@ -1,4 +1,4 @@
-"""``python -m registry.local_stages``: what is kept on this machine is told which version is in which stage.
+"""``python -m registry.local.stages``: what is kept on this machine is told which version is in which stage.
 
 Bundles and searches find ``production`` and ``staging`` by it, without ZenML. The command prints the store in use.
 """
@@ -29,7 +29,7 @@ def note_stages(root: Path = KEPT) -> str:
 
     facts = store_facts()
     if unknown := [one for one in kept_retrievers(root) if not one.store and not one.fault]:
-        from registry.adoption import adopt_unknown_stores
+        from registry.local.adoption import adopt_unknown_stores
 
         adopt_unknown_stores(unknown, facts)
     inside = {stage: in_stage(ModelStages(stage)) for stage in STAGES}
