@@ -1,1 +1,1 @@
-"""Everything that serves a trained retriever: bundles, batching, services and their doors."""
+"""Everything that serves a trained retriever: bundles, engines, services, gateway and workers."""

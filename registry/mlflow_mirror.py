@@ -32,7 +32,7 @@ from registry.versions import (
     record,
 )
 from retrieval.errors import ConfigError
-from tracking import model_registry as registry
+from tracking import model_registry
 from tracking.connection import Tracker
 
 STAGES = (ModelStages.STAGING, ModelStages.PRODUCTION)
@@ -59,12 +59,12 @@ def mirror(tracker: Tracker, experiment: str) -> list[str]:
             version.id: _registered(tracker, experiment, version, lines.append)
             for version in [*whole, *by_alias.values()]
         }
-        present = registry.aliases(tracker, model)
+        present = model_registry.aliases(tracker, model)
         for stage in STAGES:
             version = by_alias.get(stage.value)
             number = numbers[version.id] if version else None
             if present.get(stage.value) != number:
-                registry.set_alias(tracker, model, stage.value, number)
+                model_registry.set_alias(tracker, model, stage.value, number)
                 lines.append(f"MLflow: {model}@{stage.value} is {f'version {number}' if number else 'nothing'} now")
     return lines
 
@@ -80,12 +80,12 @@ def resolve(name: str, tracker: Tracker | None) -> str:
     alias = name.removeprefix(_FROM_MLFLOW)
     if tracker is None:
         raise ConfigError(f"promotion.version {name}: the stack has no MLflow; give a stage or a version number")
-    known = registry.aliases(tracker, RETRIEVER)
+    known = model_registry.aliases(tracker, RETRIEVER)
     if alias not in known:
         raise ConfigError(
             f"promotion.version {name}: MLflow's {RETRIEVER} has no alias {alias}; known: {', '.join(known) or 'none'}"
         )
-    version = registry.zenml_version(tracker, RETRIEVER, known[alias])
+    version = model_registry.zenml_version(tracker, RETRIEVER, known[alias])
     if not version:
         raise ConfigError(f"promotion.version {name}: MLflow's version {known[alias]} was not made by this project")
     return version
@@ -109,10 +109,10 @@ def _wanted() -> dict[str, dict[str, ModelVersionResponse]]:
 def _registered(tracker: Tracker, experiment: str, version: ModelVersionResponse, tell: Callable[[str], None]) -> str:
     """MLflow's number of a version, made where it has none; both sides then know each other."""
     model = version.model.name
-    found = registry.registered(tracker, model, str(version.id))
+    found = model_registry.registered(tracker, model, str(version.id))
     if found is None:
         artifact = artifact_of(version, MAIN[model])
-        entry = registry.Registration(
+        entry = model_registry.Registration(
             model=model,
             version=name_of(version),
             version_id=str(version.id),
@@ -121,14 +121,14 @@ def _registered(tracker: Tracker, experiment: str, version: ModelVersionResponse
             tags=_tags(version, artifact),
         )
         with _folder(version, artifact) as folder:
-            found = registry.register(tracker, experiment, entry, folder)
+            found = model_registry.register(tracker, experiment, entry, folder)
         tell(f"MLflow: {model} {version.name} is registered as version {found.number}")
     if version.run_metadata.get("mlflow_version") != found.number:
         record(version, _links(tracker, model, found))
     return found.number
 
 
-def _links(tracker: Tracker, model: str, found: registry.Registered) -> dict[str, MetadataType]:
+def _links(tracker: Tracker, model: str, found: model_registry.Registered) -> dict[str, MetadataType]:
     links: dict[str, MetadataType] = {"mlflow_version": found.number}
     if found.run_id:
         links["mlflow_run_id"] = found.run_id

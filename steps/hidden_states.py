@@ -1,7 +1,7 @@
 """Token vectors of corpus and held-out queries after frozen layers, kept on this disk for the steps that follow.
 
 A step that does not find them there, on another machine for example, makes them again; services use the corpus's too
-(`search.kept_states` says what stays).
+(`search.state_files` says what stays).
 """
 
 from __future__ import annotations

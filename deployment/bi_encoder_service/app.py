@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
-from deployment.api import handlers as actions
+from deployment.api import handlers
 from deployment.api.app import asked_of, called, create_app, standing_of
 from deployment.api.compatible.handlers import openai_embeddings
 from deployment.api.compatible.requests import EmbeddingsIn
@@ -52,7 +52,7 @@ def router() -> APIRouter:
     ) -> Response:
         called(request, payload.action, *texts_of(payload))
         engine: EmbeddingEngine = standing_of(request).serving()
-        return JsonAnswer(await actions.answer_bi_encoder(engine, payload, asked))
+        return JsonAnswer(await handlers.answer_bi_encoder(engine, payload, asked))
 
     @own.post("/embeddings", include_in_schema=False)
     @own.post("/v1/embeddings", response_model=EmbeddingsOut, summary="Embeddings in OpenAI's shape")

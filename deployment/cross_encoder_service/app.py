@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 
-from deployment.api import handlers as actions
+from deployment.api import handlers
 from deployment.api.app import asked_of, called, create_app, standing_of
 from deployment.api.compatible.handlers import cohere_rerank
 from deployment.api.compatible.requests import RerankIn
@@ -62,7 +62,7 @@ def router() -> APIRouter:
     ) -> Response:
         called(request, payload.action, *texts_of(payload))
         engine: RerankingEngine = standing_of(request).serving()
-        return JsonAnswer(await actions.answer_cross_encoder(engine, payload, asked))
+        return JsonAnswer(await handlers.answer_cross_encoder(engine, payload, asked))
 
     @own.post("/rerank", include_in_schema=False)
     @own.post("/v2/rerank", response_model=V1RerankOut, summary="Reranking in the shape of Cohere's second version")

@@ -57,7 +57,7 @@ class CrossEncoder(nn.Module):
         self.tokenizer = tokenizer
         self.settings = settings
         self.template = PairTemplate.parse(settings.pair_template) if settings.pair_template else None
-        self.late = _late_join(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
+        self.late = _split(backbone, head, tokenizer, settings) if isinstance(head, InteractionHead) else None
 
     def forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows of token ids, with gradients.
@@ -200,7 +200,7 @@ def _own_head(found: Pretrained, config: CrossEncoderConfig) -> CrossEncoder:
     return CrossEncoder(found.backbone, OwnHead(), found.tokenizer, settings)
 
 
-def _late_join(
+def _split(
     backbone: Backbone, head: InteractionHead, tokenizer: TextTokenizer, settings: ModelSettings
 ) -> SplitCrossEncoder:
     if not isinstance(backbone, BertBackbone):

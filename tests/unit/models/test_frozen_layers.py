@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.models import frozen_layers as split
+from retrieval.models import frozen_layers
 from retrieval.models.frozen_layers import SplitEncoder, read_lower_layers, states_key
 
 TEXTS = ["người lao động", "giao dịch dân sự vô hiệu", "thời hiệu", "người lao động"]
@@ -87,7 +87,7 @@ def test_kept_token_vectors_are_found_again_and_damaged_ones_made_anew(encoder, 
     file = tmp_path / "states" / "kept.npy"
     made = cut(encoder, runtime, file=file).states[0]
     assert [path.name for path in file.parent.iterdir()] == ["kept.npy"]
-    monkeypatch.setattr(split, "spread", lambda *_: pytest.fail("they were made again"))
+    monkeypatch.setattr(frozen_layers, "spread", lambda *_: pytest.fail("they were made again"))
     again = cut(encoder, runtime, file=file).states[0]
     assert np.array_equal(made.vectors, again.vectors) and made.bounds == again.bounds
     monkeypatch.undo()
@@ -138,13 +138,13 @@ def test_a_file_that_holds_other_vectors_than_its_name_says_is_not_used(encoder,
     made = cut(encoder, runtime, file=file).states[0].vectors
     for wrong in (made[:-1], made[:, :-1], made.astype(np.float32)):
         np.save(file, wrong)
-        assert split.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, file) is None
+        assert frozen_layers.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, file) is None
         assert "made again" in caplog.text
         caplog.clear()
         assert np.array_equal(cut(encoder, runtime, file=file).states[0].vectors, made)
 
 
 def test_looking_for_kept_vectors_makes_none(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(split, "spread", lambda *_: pytest.fail("they were made"))
-    assert split.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, tmp_path / "none.npy") is None
-    assert split.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, None) is None
+    monkeypatch.setattr(frozen_layers, "spread", lambda *_: pytest.fail("they were made"))
+    assert frozen_layers.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, tmp_path / "none.npy") is None
+    assert frozen_layers.kept_lower_layers(encoder.backbone, rows_of(encoder), 1, None) is None

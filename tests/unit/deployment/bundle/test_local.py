@@ -6,8 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from deployment.bundle import build as bundling
-from deployment.bundle import local as local_bundles
+from deployment.bundle import build, local
 from deployment.bundle.local import BUNDLES, bundle_of, trained_folder
 from retrieval.errors import ArtifactError
 from retrieval.folders import write_folder
@@ -95,7 +94,7 @@ def two_stores(bundle, tmp_path, monkeypatch):
     """Version 1 of the stores A and B kept in the folder that commands are typed in; the store in use is ``[0]``."""
     monkeypatch.chdir(tmp_path)
     in_use = [""]
-    for module in (bundling, local_bundles):
+    for module in (build, local):
         monkeypatch.setattr(module, "refresh_stages", lambda: in_use[0])
     for store in "AB":
         keep(bundle.folder.parent / "retriever", "1", KEPT, {"retriever": "1", "store": store})

@@ -17,7 +17,7 @@ from deployment.engine.reranking import RerankingEngine
 from deployment.settings import read_settings
 from retrieval.data.fields import reranker_document
 from retrieval.runtime import Runtime
-from retrieval.search import state_files as kept_states
+from retrieval.search import state_files
 from retrieval.search.state_files import needed_files
 from tests.helpers.tiny_bundle import QUESTION
 
@@ -154,7 +154,7 @@ def test_a_bundle_that_uses_a_file_is_noted_so_that_the_file_stays(bundle, tmp_p
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_note(bundle, tmp_path, monkeypatch):
     precomputed_states(bundle, bundle.cross_encoder(), RUNTIME, tmp_path, make=True)
     (tmp_path / ".uses.json").unlink()
-    monkeypatch.setattr(kept_states, "write_file", refused)
+    monkeypatch.setattr(state_files, "write_file", refused)
     assert law_of(bundle, tmp_path)() is not None
 
 

@@ -4,14 +4,14 @@ import io
 
 import pytest
 
-from deployment.serve import command as serve
+from deployment.serve import command
 from retrieval.errors import ArtifactError
 
 
 @pytest.fixture
 def nothing_trained(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serve, "zero_shot_bundle", lambda: "the pretrained one")
+    monkeypatch.setattr(command, "zero_shot_bundle", lambda: "the pretrained one")
 
 
 class Terminal(io.StringIO):
@@ -27,10 +27,10 @@ def test_a_person_at_a_terminal_is_asked(nothing_trained, monkeypatch, typed, ag
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     monkeypatch.setattr("sys.stderr", asked)
     if agreed:
-        assert serve.choose_bundle(serve.NEWEST, pretrained=False) == "the pretrained one"
+        assert command.choose_bundle(command.NEWEST, pretrained=False) == "the pretrained one"
     else:
         with pytest.raises(ArtifactError, match="make serve ARGS=--zero-shot"):
-            serve.choose_bundle(serve.NEWEST, pretrained=False)
+            command.choose_bundle(command.NEWEST, pretrained=False)
     assert "no trained retriever here" in asked.getvalue()
     assert asked.getvalue().endswith("[y/N] ")
 
@@ -38,25 +38,25 @@ def test_a_person_at_a_terminal_is_asked(nothing_trained, monkeypatch, typed, ag
 def test_where_nobody_is_nothing_is_asked_and_nothing_is_made(nothing_trained, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     with pytest.raises(ArtifactError, match="--zero-shot"):
-        serve.choose_bundle(serve.NEWEST, pretrained=False)
+        command.choose_bundle(command.NEWEST, pretrained=False)
     assert capsys.readouterr().err == ""
 
 
 def test_it_is_served_without_a_question_where_it_is_named(nothing_trained):
-    assert serve.choose_bundle(serve.NEWEST, pretrained=True) == "the pretrained one"
+    assert command.choose_bundle(command.NEWEST, pretrained=True) == "the pretrained one"
 
 
 def test_a_version_that_is_named_and_not_there_is_no_reason_to_offer_another(nothing_trained, monkeypatch):
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     with pytest.raises(ArtifactError, match="no such retriever"):
-        serve.choose_bundle("7", pretrained=False)
+        command.choose_bundle("7", pretrained=False)
 
 
 def test_the_users_bundle_is_served_unless_an_option_names_another(nothing_trained, bundle):
-    assert serve.choose_bundle(serve.NEWEST, pretrained=False, named=bundle.folder).folder == bundle.folder
-    assert serve.choose_bundle(serve.NEWEST, pretrained=True, named=bundle.folder) == "the pretrained one"
+    assert command.choose_bundle(command.NEWEST, pretrained=False, named=bundle.folder).folder == bundle.folder
+    assert command.choose_bundle(command.NEWEST, pretrained=True, named=bundle.folder) == "the pretrained one"
     with pytest.raises(ArtifactError, match="no such retriever"):
-        serve.choose_bundle("7", pretrained=False, named=bundle.folder)
+        command.choose_bundle("7", pretrained=False, named=bundle.folder)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_the_users_bundle_is_served_unless_an_option_names_another(nothing_train
 )
 def test_a_wrong_variable_ends_it_before_anything_is_made(nothing_trained, monkeypatch, capsys, variable, value):
     monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(serve, "choose_bundle", lambda *_: pytest.fail("something was made"))
-    assert serve.main([]) == 2
+    monkeypatch.setattr(command, "choose_bundle", lambda *_: pytest.fail("something was made"))
+    assert command.main([]) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
 
@@ -74,5 +74,5 @@ def test_a_wrong_variable_ends_it_before_anything_is_made(nothing_trained, monke
 )
 def test_a_former_option_is_refused_with_its_name_of_today(capsys, former, now):
     with pytest.raises(SystemExit):
-        serve._arguments([former])
+        command._arguments([former])
     assert f"{former} is now called {now}; type that" in capsys.readouterr().err

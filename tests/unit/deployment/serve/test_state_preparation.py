@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from deployment.serve import state_preparation as law_reading
+from deployment.serve import state_preparation
 from deployment.serve.state_preparation import preparing_states
 
 PATIENCE_SECONDS = 30.0
@@ -27,7 +27,7 @@ class Gateway:
 @pytest.fixture
 def gateway(monkeypatch):
     """Gives its answers one after another, the last again and again."""
-    monkeypatch.setattr(law_reading, "_ASK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(state_preparation, "_ASK_EVERY_SECONDS", 0.0)
     told = Gateway("", [])
 
     class Handler(BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from retrieval.models.backbone import batch_inference as inference
+from retrieval.models.backbone import batch_inference
 from retrieval.models.backbone.batch_inference import Reader, run_rows
 from retrieval.models.backbone.cpu_inference import pack
 from retrieval.models.backbone.pooling import pool_rows
@@ -57,7 +57,7 @@ def test_a_packed_forward_that_disagrees_is_not_used(backbone, runtime, monkeypa
         encoder = pack(model, precision, private_operators)
         return type(encoder)(encoder.embeddings, encoder.layers[:1], encoder.heads, encoder.width, precision)
 
-    monkeypatch.setattr(inference, "pack", wrong)
+    monkeypatch.setattr(batch_inference, "pack", wrong)
     with caplog.at_level(logging.WARNING):
         got = mean_vectors(backbone, runtime)
     assert "differs from the plain one" in caplog.text
@@ -69,7 +69,7 @@ def test_a_missing_operator_means_the_plain_forward(backbone, runtime, monkeypat
     def missing(*_):
         raise error
 
-    monkeypatch.setattr(inference, "pack", missing)
+    monkeypatch.setattr(batch_inference, "pack", missing)
     expected = torch.stack([hidden(backbone, row).mean(0) for row in ROWS]).numpy()
     assert abs(mean_vectors(backbone, runtime) - expected).max() < 3e-6
 
@@ -82,8 +82,8 @@ def test_an_activation_other_than_gelu_means_the_plain_forward(runtime):
 
 
 def test_many_small_batches_over_two_workers_keep_their_order(backbone, runtime, monkeypatch):
-    monkeypatch.setattr(inference, "CPU_PASS_TOKENS", {torch.float32: 4})
-    monkeypatch.setattr(inference, "SMALLEST_SHARE_TOKENS", 4)
+    monkeypatch.setattr(batch_inference, "CPU_PASS_TOKENS", {torch.float32: 4})
+    monkeypatch.setattr(batch_inference, "SMALLEST_SHARE_TOKENS", 4)
     threads = torch.get_num_threads()
     expected = torch.stack([hidden(backbone, row).mean(0) for row in ROWS]).numpy()
     try:
@@ -94,8 +94,8 @@ def test_many_small_batches_over_two_workers_keep_their_order(backbone, runtime,
 
 
 def test_an_error_in_a_worker_reaches_the_caller(backbone, runtime, monkeypatch):
-    monkeypatch.setattr(inference, "CPU_PASS_TOKENS", {torch.float32: 4})
-    monkeypatch.setattr(inference, "SMALLEST_SHARE_TOKENS", 4)
+    monkeypatch.setattr(batch_inference, "CPU_PASS_TOKENS", {torch.float32: 4})
+    monkeypatch.setattr(batch_inference, "SMALLEST_SHARE_TOKENS", 4)
 
     def refuse(*_):
         raise ValueError("no room")
@@ -105,13 +105,13 @@ def test_an_error_in_a_worker_reaches_the_caller(backbone, runtime, monkeypatch)
 
 
 def test_short_texts_of_a_model_that_does_not_learn_take_weights_laid_out_for_them(backbone, runtime, monkeypatch):
-    asked, real = [], inference.pack
+    asked, real = [], batch_inference.pack
 
     def noted(model, precision, private_operators):
         asked.append(private_operators)
         return real(model, precision, private_operators)
 
-    monkeypatch.setattr(inference, "pack", noted)
+    monkeypatch.setattr(batch_inference, "pack", noted)
     learning = mean_vectors(backbone, runtime)
     assert asked == [False]
     backbone.requires_grad_(False)
