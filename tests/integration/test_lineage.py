@@ -102,6 +102,8 @@ def picture(page: Page | Locator, name: str) -> None:
 def open_run(page: Page, served: Served) -> None:
     page.goto(served.run_page)
     page.wait_for_selector(".react-flow__node")
+    page.get_by_label("Fit view").click()  # a larger graph opens at its first step, and only what is in view is there
+    page.wait_for_selector('[data-id="step/notify_result"]')
 
 
 def test_the_last_run_is_named_with_its_address_in_both(served: Served, trained_once: Project) -> None:
