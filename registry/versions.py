@@ -51,6 +51,10 @@ def find_version(name: str, model: str = RETRIEVER) -> ModelVersionResponse:
 
     Raises:
         ConfigError: If there is none; says what there is.
+
+    Example:
+        version = find_version("production")
+        version.name, version.stage
     """
     name = _version_kept_as(name) if model == RETRIEVER else name
     known = versions(model)

@@ -44,6 +44,10 @@ def choose_runtime(precision: str = "auto", threads: int = 0) -> Runtime:
 
     Raises:
         ConfigError: If ``precision`` or ``threads`` is none of these.
+
+    Example:
+        >>> choose_runtime("float32").precision
+        torch.float32
     """
     if threads < 0:
         raise ConfigError(f"threads: got {threads}; give the number of compute threads, or 0 for one a core")

@@ -70,6 +70,10 @@ def make_bundle(source: Path, target: Path, link: bool = False) -> Bundle:
 
     Raises:
         ArtifactError: If the source is damaged, ``target`` holds something else or lies inside it, or the disk is full.
+
+    Example:
+        bundle = make_bundle(Path("models/legal-retriever/1"), Path("bundle"))
+        bundle.facts.retriever, bundle.facts.index
     """
     if source.resolve() in target.resolve().parents:
         raise ArtifactError(f"{target}: lies inside {source}, of which it is made; choose a place outside it")

@@ -37,6 +37,10 @@ def local_folder(source: str, cache: Path = PULLED) -> Path:
         ConfigError: If ``source`` is empty or no address.
         ArtifactError: If there is no such folder, or what was fetched is incomplete or altered.
         StorageError: If the store stays away and nothing was fetched before.
+
+    Example:
+        bundle = open_bundle(local_folder("s3://law/bundles/7"))
+        same_at_once = local_folder("s3://law/bundles/7")
     """
     if not source:
         raise ConfigError("no bundle is named; set RETRIEVER_BUNDLE to a bundle folder or its s3:// address")

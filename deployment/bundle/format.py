@@ -122,6 +122,10 @@ def open_bundle(folder: Path, checked: Callable[[int], object] = lambda _: None)
     Raises:
         ArtifactError: If the folder is no bundle, or a file is missing, altered, not listed or of a kind that no
             bundle has.
+
+    Example:
+        bundle = open_bundle(Path("bundle"))  # ArtifactError where one byte differs
+        retriever = bundle.retriever(choose_runtime())
     """
     if not (folder / FACTS).is_file() and not _lists_facts(folder):
         raise ArtifactError(f"{folder}: {no_bundle(folder)}")

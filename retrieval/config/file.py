@@ -47,6 +47,11 @@ def load_config(path: Path, overrides: Sequence[str] = (), base: Path | None = N
 
     Raises:
         ConfigError: If the file is missing or no mapping, or a key or value is wrong; one line.
+
+    Example:
+        >>> config = load_config(Path("configs/smoke.yaml"), ["bi_encoder.training.epochs=3"])
+        >>> config.bi_encoder.training.epochs
+        3
     """
     files = read_files(path)
     for file in files:

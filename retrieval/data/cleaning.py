@@ -69,6 +69,10 @@ def clean_text(text: str) -> str:
 
     Returns:
         Clean text; empty when nothing readable was there.
+
+    Example:
+        >>> clean_text("<b>Điều  1.</b>  Hoà giải&nbsp;viên")
+        'Điều 1. Hòa giải viên'
     """
     while (unmarked := _unmark(text)) != text:  # an unescaped entity can complete a tag, and a dropped tag an entity
         text = unmarked

@@ -31,6 +31,9 @@ def segment_texts(texts: Sequence[str], workers: int, label: str) -> list[str]:
 
     Raises:
         DataError: If a worker process dies.
+
+    Example:
+        segment_texts(["Người lao động"], workers=1, label="segment")  # ["Người lao_động"]
     """
     unique = list(dict.fromkeys(texts))  # a title is also a query
     chunks = list(_chunks(unique))

@@ -81,6 +81,11 @@ def bootstrap_interval(values: NDArray[np.float64], samples: int, seed: int, lev
 
     Raises:
         EvaluationError: If there is no value, one is not finite, or samples or level is out of range.
+
+    Example:
+        >>> interval = bootstrap_interval(np.full(10, 0.5), samples=100, seed=0)  # ten queries of the same quality
+        >>> interval.low, interval.high
+        (0.5, 0.5)
     """
     _check(values, samples, level)
     tail = 50.0 * (1.0 - level)

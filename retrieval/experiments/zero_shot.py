@@ -45,6 +45,10 @@ def zero_shot_retriever(config: Config, runtime: Runtime) -> Retriever:
     Raises:
         SourceError: If a file is missing or unreadable.
         ModelError: If the encoder cannot be read.
+
+    Example:
+        retriever = zero_shot_retriever(zero_shot_config(), choose_runtime())  # minutes on two cores
+        retriever.search("Theo BLDS, tuổi thành niên là bao nhiêu?", 3)
     """
     data, encoder = config.data, bi_encoder_from(config.bi_encoder)
     dataset = clean_and_cut(

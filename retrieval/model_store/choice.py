@@ -66,6 +66,10 @@ def kept_retriever(name: str = LATEST, root: Path = KEPT, ask: Ask = nobody) -> 
 
     Raises:
         ArtifactError: If there is none, or several and the store in use has none of them.
+
+    Example:
+        choice = kept_retriever("production")
+        retriever = load_retriever(choice.retriever.folder, choose_runtime())
     """
     known = kept_retrievers(root)
     if name == LATEST:

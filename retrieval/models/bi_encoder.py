@@ -121,6 +121,10 @@ def load_bi_encoder(folder: Path) -> BiEncoder:
     Raises:
         ModelError: If the folder holds no encoder that can be read.
         ArtifactError: If it does not match its manifest.
+
+    Example:
+        encoder = load_bi_encoder(Path("models/legal-retriever/1/bi-encoder"))
+        vectors = encoder.encode_queries(["Nghỉ phép năm bao nhiêu ngày?"], choose_runtime())  # (1, D)
     """
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; give a folder that holds a model")

@@ -138,6 +138,11 @@ def load_cross_encoder(folder: Path) -> CrossEncoder:
     Raises:
         ModelError: If the folder holds no cross-encoder that can be read.
         ArtifactError: If it does not match its manifest.
+
+    Example:
+        reranker = load_cross_encoder(Path("models/legal-retriever/1/cross-encoder"))
+        pair = ("Nghỉ phép năm bao nhiêu ngày?", "Điều 113. Nghỉ hằng năm ...")
+        logits = reranker.score([pair], choose_runtime())  # (1,)
     """
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; give a folder that holds a model")

@@ -40,6 +40,12 @@ def multiple_negatives_ranking(
     Raises:
         ValueError: If the temperature or a weight is not positive, a shape does not fit, a query has no positive, or a
             passage is both positive and excluded.
+
+    Example:
+        >>> same, answers = torch.ones(2, 4), torch.eye(2, dtype=torch.bool)  # two queries, each with its passage
+        >>> loss = multiple_negatives_ranking(same, same, answers, torch.zeros_like(answers), temperature=1.0)
+        >>> round(float(loss), 4)  # log 2
+        0.6931
     """
     _check_masks(queries, passages, positives, excluded, temperature)
     _check_weights(queries, weights)

@@ -50,6 +50,10 @@ def fuse(first: TrecRun, second: TrecRun, second_weight: float, k: int, name: st
 
     Raises:
         SearchError: If the runs are of different queries or articles.
+
+    Example:
+        hybrid = fuse(dense.search(qids, vectors, 100), bm25.search(queries, 100), second_weight=0.3, k=100)
+        hybrid.name  # "hybrid"
     """
     if first.qids != second.qids or first.cids != second.cids:
         raise SearchError(

@@ -214,6 +214,10 @@ def load_retriever(folder: Path, runtime: Runtime) -> Retriever:
 
     Raises:
         ArtifactError: If the folder is missing, incomplete or altered.
+
+    Example:
+        retriever = load_retriever(Path("models/legal-retriever/1"), choose_runtime())
+        retriever.search("Thời gian thử việc tối đa là bao lâu?", 5)[0].article.cid  # such as "45/2019/QH14:25"
     """
     verify_folder(folder)
     return read_retriever(folder, runtime)

@@ -40,6 +40,10 @@ def read_corpus(path: Path, duplicates: Duplicates) -> tuple[Article, ...]:
     Raises:
         SourceError: If the file is missing, unreadable, not UTF-8 or has other columns.
         ValidationError: If a row is empty, repeats a cid or has one that is unfit, or there are no rows.
+
+    Example:
+        articles = read_corpus(Path("corpus.csv"), "error")
+        len(articles), articles[0].cid
     """
     articles = []
     first_rows = _FirstRows(path, "cid", duplicates)

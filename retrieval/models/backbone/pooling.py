@@ -42,6 +42,10 @@ def pool_rows(hidden: Tensor, lengths: Sequence[int], kind: str, skipped: Sequen
 
     Raises:
         ModelError: If ``kind`` is none of these.
+
+    Example:
+        >>> pool_rows(torch.tensor([[1.0], [3.0], [5.0]]), [2, 1], "mean").tolist()  # rows of two tokens and of one
+        [[2.0], [5.0]]
     """
     if kind not in _POOLINGS:
         raise ModelError(f"pooling: got {kind!r}; use one of {', '.join(_POOLINGS)}")

@@ -66,6 +66,10 @@ def load(name: str, layers: int = 0, cache: Path | None = None) -> Pretrained:
         ConfigError: If the name is none of these, or ``layers`` is above what the model has.
         ModelError: If the folder cannot be read, or holds a model that neither this library nor transformers runs.
         ArtifactError: If the folder has a manifest and does not match it.
+
+    Example:
+        found = load("bundled:multilingual-e5-small")
+        encoder = BiEncoder(found.backbone, found.tokenizer, found.settings)
     """
     if name.startswith("bundled:"):
         return _load_bundled(name, layers, cache)
