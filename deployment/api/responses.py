@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from deployment.engine.states_report import PassageStatesOut
 from deployment.errors import CODES
-from retrieval.search.results import NamedAs
+from retrieval.search.results import Citation
 
 
 class TimingsOut(BaseModel):
@@ -70,7 +70,9 @@ class FirstStageOut(BaseModel):
     passage: float = Field(description="Cosine of question and nearest passage.")
     title: float | None = Field(description="Cosine of question and title; null where titles are not searched.")
     hybrid: float = Field(description="Ranks it: both scaled scores mixed, moved where the question names something.")
-    named: NamedAs | None = Field(None, description="article: the question names it; part: its law or its number.")
+    citation: Citation | None = Field(
+        None, description="article: the question names it; law_or_number: its law or its number."
+    )
 
 
 class ArticleOut(BaseModel):

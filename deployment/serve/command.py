@@ -221,7 +221,7 @@ def _serve(given: argparse.Namespace, user: ServeSettings) -> None:
         sys.stdout.flush()
         dispensable = [one for one in (started.cross_encoder,) if one is not None]
         needed = [one for one in started.all if one not in dispensable]
-        with preparing_states(started.gateway, given.precomputed_states, SERVE_LOGS / "law-states.log") as read:
+        with preparing_states(started.gateway, given.precompute_states, SERVE_LOGS / "precomputed-states.log") as read:
             serve_until_interrupted(needed, dispensable, [read, stop_without(parent)] if given.tied else [read])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from retrieval.search.dense import DenseIndex
     from retrieval.search.settings import RetrieverSettings
 
-NamedAs = Literal["article", "part"]
+Citation = Literal["article", "law_or_number"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class FirstStageScores:
         passage: Cosine of question and best passage.
         title: Cosine of question and title; None where titles are not searched.
         hybrid: What ranks it: the mix of both scaled scores, moved where the question names laws or articles.
-        named: "article" where the question names it, "part" where it names its law, or its number without a law.
+        citation: "article" where the question names it, "law_or_number" where it names its law, or its number without a
+            law.
     """
 
     bm25: float | None
@@ -69,7 +70,7 @@ class FirstStageScores:
     passage: float
     title: float | None
     hybrid: float
-    named: NamedAs | None = None
+    citation: Citation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _first_stage_scores(
             float(index.passages[passage] @ question),
             float(index.titles[row] @ question) if fields else None,
             hybrid.get(row, 0.0),
-            "article" if row in named.articles else "part" if row in named.parts else None,
+            "article" if row in named.articles else "law_or_number" if row in named.parts else None,
         )
         for row, passage in zip(rows, passage_rows, strict=True)
     ]

@@ -55,12 +55,12 @@ function row(name, share, value, digits, explained, kind) {
 
 function reason({ rank, score, components: parts }) {
   const found = `Thứ ${rank}: ${WORDS[level(parts.bm25_scaled)]}, ${MEANING[level(parts.dense_scaled)]}, so với các điều khác được xét.`;
-  const first = parts.named ? `${NAMED[parts.named]} ${found}` : found;
+  const first = parts.citation ? `${CITATION[parts.citation]} ${found}` : found;
   if (parts.reranker !== null) return `${first} Sau khi đọc kỹ, máy cho rằng đoạn này trả lời câu hỏi: ${number(parts.reranker * 100, 0)} %.`;
   return score < 0 ? `${first} Đứng sau các điều đã được đọc kỹ.` : first;
 }
 
-const NAMED = { article: "Câu hỏi nêu đúng điều này.", part: "Câu hỏi nêu luật này hoặc số của điều này." };
+const CITATION = { article: "Câu hỏi nêu đúng điều này.", law_or_number: "Câu hỏi nêu luật này hoặc số của điều này." };
 const WORDS = ["rất ít từ khóa trùng", "một số từ khóa trùng", "khá nhiều từ khóa trùng", "rất nhiều từ khóa trùng"];
 const MEANING = ["ý nghĩa còn xa", "ý nghĩa hơi gần", "ý nghĩa khá gần", "ý nghĩa rất gần"];
 const level = (scaled) => [0.2, 0.5, 0.85].filter((least) => scaled > least).length;

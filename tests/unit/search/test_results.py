@@ -88,6 +88,6 @@ def test_an_article_that_the_question_names_is_the_first_answer(retriever):
     question = "Người lao động được nghỉ hằng năm theo quy định, Điều 17 Bộ luật thử"
     first, second, *_ = retriever.search(question, 3)
     assert (first.article.cid, second.article.cid) == ("1/2020/QH14:17", "1/2020/QH14:1")
-    assert (first.first_stage.named, second.first_stage.named) == ("article", "part")
+    assert (first.first_stage.citation, second.first_stage.citation) == ("article", "law_or_number")
     blind = retriever.with_settings(replace(retriever.settings, citation_weight=0.0)).search(question, 3)[0]
-    assert (blind.article.cid, blind.first_stage.named) == ("1/2020/QH14:1", None)
+    assert (blind.article.cid, blind.first_stage.citation) == ("1/2020/QH14:1", None)
