@@ -1,4 +1,4 @@
-"""Token vectors of the law below a late-joining reranker's upper layers, mapped from a file that was made beforehand.
+"""Token vectors of the law below a split cross-encoder's upper layers, mapped from a file made beforehand.
 
 Training leaves the file on its machine. ``python -m deployment.engine.precomputed_states --bundle DIR`` makes it on
 another one, once; with it a passage costs the upper layers only, the first time too.

@@ -87,7 +87,7 @@ def best_part(text: str, spans: Sequence[Span], characters: int) -> tuple[str, l
         )
         return len(frozenset().union(*inside))
 
-    starts = {0, *(_opening(text, start) for start, _ in spans)}
+    starts = {0, *(_start_of_part(text, start) for start, _ in spans)}
     first = max(starts, key=lambda start: (different(start), -start))
     first = min(first, _word_start(line, max(0, len(line) - characters)))
     last = len(line) if len(line) - first <= characters else _word_end(line, first, first + characters)
@@ -117,7 +117,7 @@ def _joined(text: str, spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _opening(text: str, start: int) -> int:
+def _start_of_part(text: str, start: int) -> int:
     """Where a part with a marked word begins: at the start of its line if that is near, else some words before."""
     line = text.rfind("\n", max(0, start - 2 * _CONTEXT_CHARACTERS), start)
     return line + 1 if line >= 0 else _word_start(text, start - _CONTEXT_CHARACTERS)

@@ -1,4 +1,4 @@
-"""Token vectors of texts that a late-joining cross-encoder has read before, within a bound of memory.
+"""Token vectors of texts that a split cross-encoder has read before, within a bound of memory.
 
 The lower layers of such a model read a passage without its question, and law is asked for again and again.
 """

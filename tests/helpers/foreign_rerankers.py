@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from sentence_transformers import CrossEncoder as TheirCrossEncoder
 from sentence_transformers.base.modules import Transformer
@@ -22,6 +23,8 @@ from transformers import (
     XLNetConfig,
 )
 
+from retrieval.models.cross_encoder import load_cross_encoder
+from retrieval.runtime import Runtime
 from tests.helpers.foreign_folders import TEXTS, bert_tokenizer, long_text
 
 _SHAPE = {
@@ -132,3 +135,10 @@ def write_logit_score(folder: Path, template: str | None = PAIR_TEMPLATE, both: 
     modules = [transformer, LogitScore(yes, no if both else None)]
     TheirCrossEncoder(modules=modules, device="cpu", **options).save(str(folder))
     return folder
+
+
+def assert_same_as_theirs(folder: Path, pairs: list[tuple[str, str]]) -> None:
+    """Logits of our reranker are those of sentence-transformers' on the same folder."""
+    expected = TheirCrossEncoder(str(folder), device="cpu").predict(pairs, activation_fn=torch.nn.Identity())
+    ours = load_cross_encoder(folder).score(pairs, Runtime(torch.device("cpu"), torch.float32, 1))
+    np.testing.assert_allclose(ours, expected, atol=1e-4)

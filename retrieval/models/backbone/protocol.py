@@ -82,7 +82,7 @@ class Backbone(Protocol):
             types: Token types in the same shape; None means all 0.
 
         Returns:
-            (N, D), rows end to end.
+            (N, D), rows concatenated.
         """
 
     def keep_layers(self, layers: int) -> None:

@@ -68,7 +68,7 @@ def test_vectors_of_queries_are_the_same_from_kept_states_on(retriever: Retrieve
     assert query_states(encoder, queries, 0, retriever.runtime, tmp_path) is None
 
 
-def test_the_baselines_have_no_opening_field_and_no_headings(retriever: Retriever) -> None:
+def test_the_baselines_have_no_lead_passage_field_and_no_headings(retriever: Retriever) -> None:
     index, runtime = retriever.index, retriever.runtime
     law = [replace(one, law=f"Bộ luật {one.title}", path=("Chương I",)) for one in retriever.corpus.articles]
     corpus = replace(retriever.corpus, articles=tuple(law))

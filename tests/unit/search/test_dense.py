@@ -28,12 +28,12 @@ def test_an_articles_score_mixes_its_best_passage_and_its_title(index):
             )
 
 
-def test_an_articles_opening_is_its_first_passage(index):
+def test_an_articles_lead_passage_is_its_first(index):
     queries = unit(4, 3)
     scores = index.scores(queries, 0.25, 0.5)
-    opening = queries @ index.passages[[0, 3, 4]].T
+    lead = queries @ index.passages[[0, 3, 4]].T
     best = np.stack([(queries @ index.passages[block].T).max(1) for block in (slice(3), slice(3, 4), slice(4, 6))], 1)
-    assert np.allclose(scores, 0.25 * best + 0.5 * opening + 0.25 * queries @ index.titles.T, atol=1e-6)
+    assert np.allclose(scores, 0.25 * best + 0.5 * lead + 0.25 * queries @ index.titles.T, atol=1e-6)
 
 
 def test_a_corpus_without_titles_ignores_the_title_weight(index):
