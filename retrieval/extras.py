@@ -14,7 +14,6 @@ EXTRAS = {
     "serving": ("fastapi", "uvicorn", "httptools", "prometheus_client", "httpx", "pydantic_settings"),
     "runpod": ("runpod",),
     "s3": ("boto3",),
-    "transformers": ("transformers",),
     "adapters": ("peft",),
 }
 """Modules that a command needs from each extra of pyproject.toml."""

@@ -11,8 +11,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from retrieval.errors import ConfigError, ModelError
-from retrieval.extras import need
+from retrieval.errors import ModelError
 from retrieval.folders import sha256_of
 from retrieval.models.tokenizer.hf_settings import TokenizerSettings, differs, read_tokenizer_settings
 from retrieval.models.tokenizer.phobert import build_phobert_tokenizer
@@ -32,8 +31,7 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
         model_type: From its ``config.json``; tells transformers' class where the tokenizer's own files do not.
 
     Raises:
-        ModelError: If the folder has no tokenizer that can be read, or one that only transformers reads, which is not
-            installed.
+        ModelError: If the folder has no tokenizer that can be read.
     """
     try:
         if (folder / TOKENIZER_FILE).is_file() and (folder / SIDECAR).is_file():
@@ -42,8 +40,6 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
         return _with_types(_foreign(folder, settings, model_type), settings)
     except ModelError:
         raise
-    except ConfigError as error:
-        raise ModelError(str(error)) from error
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(
             f"{folder}: its tokenizer cannot be read ({error}); give the tokenizer files saved with the model"
@@ -52,14 +48,13 @@ def load_tokenizer(folder: Path, model_type: str = "") -> TextTokenizer:
 
 def _foreign(folder: Path, settings: TokenizerSettings, model_type: str) -> TextTokenizer:
     if (folder / TOKENIZER_FILE).is_file():
-        reason = differs(settings, folder, model_type)
-        if reason:
-            return _from_transformers(folder, f"{reason} is not in its {TOKENIZER_FILE}", settings)
+        if differs(settings, folder, model_type):
+            return _from_transformers(folder, settings)
         return _from_json(folder, settings)
     if (folder / "bpe.codes").is_file() and (folder / "vocab.txt").is_file():
         return TextTokenizer(**build_phobert_tokenizer(folder, settings.added, settings.specials))
     if any((folder / name).is_file() for name in _OTHER_FILES):
-        return _from_transformers(folder, f"it has no {TOKENIZER_FILE}", settings)
+        return _from_transformers(folder, settings)
     raise ModelError(
         f"{folder}: no {TOKENIZER_FILE} nor another tokenizer file; save the model's tokenizer into the folder"
         " (tokenizer.save_pretrained)"
@@ -101,8 +96,7 @@ def _read_core(file: _TokenizerFile) -> tuple[Tokenizer, Unigram | None]:
     return Tokenizer.from_str(json.dumps(values)), unigram
 
 
-def _from_transformers(folder: Path, reason: str, settings: TokenizerSettings) -> TextTokenizer:
-    need("transformers", f"{folder}: {reason}, and reading its other tokenizer files")
+def _from_transformers(folder: Path, settings: TokenizerSettings) -> TextTokenizer:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)

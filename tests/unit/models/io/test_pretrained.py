@@ -13,7 +13,7 @@ import torch
 from retrieval.errors import ArtifactError, ConfigError, ModelError
 from retrieval.models.bi_encoder import load_bi_encoder
 from retrieval.models.io.pretrained import load, load_folder
-from tests.helpers.tiny_models import write_bert_reranker, write_bi_encoder, write_multilingual_encoder
+from tests.helpers.tiny_models import write_bi_encoder, write_multilingual_encoder
 
 
 @pytest.fixture
@@ -122,14 +122,6 @@ def test_weights_that_do_not_fit_their_config_are_named(tmp_path, encoder_folder
     change_config(folder, **change)
     with pytest.raises(ModelError, match=message):
         load(str(folder))
-
-
-def test_a_tokenizer_that_only_transformers_reads_says_so_where_it_is_not_installed(tmp_path, monkeypatch):
-    write_bert_reranker(tmp_path / "m")
-    (tmp_path / "m" / "tokenizer.json").unlink(missing_ok=True)
-    monkeypatch.setattr("retrieval.extras.find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"no tokenizer.json.* needs transformers, not installed here; pip install"):
-        load(str(tmp_path / "m"))
 
 
 def test_loading_and_encoding_take_neither_transformers_nor_torchs_compiler(saved):
