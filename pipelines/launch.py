@@ -113,7 +113,9 @@ def _name(pipeline: Pipeline, config: Config) -> str:
 def _exported(name: str, config: OrchestrationConfig) -> Outcome:
     lines = [
         f"DAG {name} written to {dag_file(name)}",
-        f"Airflow runs it on the schedule {config.schedule} (UTC)" if config.schedule else "Airflow runs it when asked",
+        f"Airflow runs it on the schedule {config.schedule} (UTC)"
+        if config.schedule
+        else "Airflow runs it when it is triggered",
         f"A failed task is tried again {config.retries} times, {config.retry_delay_seconds} s later",
         "Code, configuration and the project's own files are frozen as they are now; export again when they change",
     ]

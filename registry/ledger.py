@@ -89,8 +89,8 @@ def lost(version: str, before: str) -> PromotionError:
     """What the one is told that came second."""
     judged = f"against {before}" if before else "with nothing in production"
     return PromotionError(
-        f"{RETRIEVER} {version}: not moved, because another change of production came first; it was judged {judged},"
-        " so type the same command again"
+        f"{RETRIEVER} {version}: not moved, because production changed in the meantime; it was judged {judged},"
+        " so type the same command again to have it judged anew"
     )
 
 

@@ -50,9 +50,9 @@ def production_ready(production: str) -> None:
         test_runs_of(production)
     except (ArtifactError, ConfigError, StorageError) as error:
         raise ArtifactError(
-            f"{RETRIEVER} {production} is in production and a training is compared with it, but what it found cannot be"
-            f" read: {error}; or put another version there with `python run.py --pipeline promotion --set"
-            f" promotion.version=N`, or take it out with `zenml model version update"
+            f"{RETRIEVER} {production} is in production, so this training has to be compared with it, but its test"
+            f" results cannot be read: {error}; or put another version into production with `python run.py --pipeline"
+            f" promotion --set promotion.version=N`, or archive it with `zenml model version update"
             f" {RETRIEVER} {production} -s archived`"
         ) from error
 

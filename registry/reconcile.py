@@ -41,9 +41,7 @@ def reconcile(experiment: str) -> None:
         for line in [*send_kept(tracker), *mirror(tracker, experiment)]:
             logger.info("%s", line)
     except failures() as error:
-        logger.warning(
-            "MLflow at %s: %s; its models and aliases follow with the next command", tracker.uri, cause(error)
-        )
+        logger.warning("MLflow at %s: %s; the next command updates its models and aliases", tracker.uri, cause(error))
 
 
 def production_name() -> str:

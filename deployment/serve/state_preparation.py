@@ -80,14 +80,18 @@ class StatePreparation:
 
     def _missing(self, make: str, passages: int) -> None:
         _logger.warning(
-            "the law was not read for the reranker on this machine (0 of %d passages): reranking takes several times"
-            " as long until it is",
+            "the reranker has not read the law on this machine yet (0 of %d passages); until it has, reranking takes"
+            " several times as long",
             passages,
         )
         if not self._wanted:
-            _logger.warning("this reads it once, in some minutes, and is found without a restart:\n  %s", make)
+            _logger.warning(
+                "this command reads it once, which takes minutes; running services find the result without a restart:"
+                "\n  %s",
+                make,
+            )
             return
-        _logger.info("reading it now, once for this and later starts; --no-precompute-states leaves it out")
+        _logger.info("reading it now, once for this start and later ones; --no-precompute-states skips this")
         command = [sys.executable, *shlex.split(make)[1:]]
         if nice := shutil.which("nice"):
             command = [nice, "-n", _NICENESS, *command]
@@ -107,9 +111,9 @@ class StatePreparation:
             return
         self._process = None
         if code:
-            _logger.warning("the law was not read (code %d); see %s", code, self._log)
+            _logger.warning("the law could not be read (exit code %d); see %s", code, self._log)
         else:
-            _logger.info("the law is read; the reranker goes on from there")
+            _logger.info("the law is read; the reranker uses it from now on")
 
 
 @contextmanager

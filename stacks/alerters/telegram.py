@@ -106,7 +106,7 @@ class TelegramAlerter(BaseAlerter):
             raise AlertError(f"Telegram: no {missing} is configured, so nothing is posted")
         if not _TOKEN.fullmatch(value):
             raise AlertError(
-                "Telegram: what is configured as token has not the form of one (123456:ABC-def); see @BotFather"
+                "Telegram: the configured token does not look like one (123456:ABC-def); get one from @BotFather"
             )
         return BotApi(
             SecretStr(value),

@@ -90,7 +90,7 @@ def test_a_rollback_whose_version_cannot_be_moved_is_told_as_a_failure_once(
 
     arrange(pool.first, pool.second)
     monkeypatch.setattr(promotion, "next_number", lambda: ledger.changes()[-1].number)
-    with pytest.raises(PromotionError, match="another change of production came first"):
+    with pytest.raises(PromotionError, match="production changed in the meantime"):
         promote(rollback=True)
     _, failed = told.shown
     assert failed.startswith("rollback failed in step roll_back after ")

@@ -29,7 +29,7 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(tracked_stack:
     done = moved(tracked_stack, "race", str(ledger.next_number()), pool.first, *names)
     (winner,) = [name for name in names if f"{name} moved\n" in done]
     (loser,) = [name for name in names if name != winner]
-    assert f"{loser} told: legal-retriever {loser}: not moved, because another change of production came first" in done
+    assert f"{loser} told: legal-retriever {loser}: not moved, because production changed in the meantime" in done
     reconcile(EXPERIMENT)
     assert_production(tracked_stack.server.uri, winner)
     assert before_it(winner) == pool.first

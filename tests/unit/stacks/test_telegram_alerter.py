@@ -123,7 +123,7 @@ def test_a_refusal_is_final_and_says_what_to_do(
         ({}, "no token is configured"),
         ({"chat_id": CHAT}, "no token is configured"),
         ({"token": TOKEN}, "no chat id is configured"),
-        ({"token": "hello", "chat_id": CHAT}, "has not the form of one"),
+        ({"token": "hello", "chat_id": CHAT}, "does not look like one"),
     ],
 )
 def test_a_missing_setting_is_one_log_line_and_no_failure(
