@@ -163,7 +163,7 @@ def left_behind(project: Path) -> list[str]:
         StorageError: If a report or the kept retriever is not there.
     """
     wanted = [project / f"reports/{name}/report.html" for name in ("bi-encoder", "cross-encoder")]
-    wanted.append(project / KEPT / "1/settings.json")
+    wanted.append(project / KEPT / "1" / RETRIEVER_SETTINGS)
     if missing := [str(path) for path in wanted if not path.is_file()]:
         raise StorageError(f"the run is completed but left no {', '.join(missing)}; look at its last steps")
     return [f"  its reports and its retriever ({KEPT}/1) were left in the project's folder"]
