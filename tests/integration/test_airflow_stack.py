@@ -102,7 +102,8 @@ def test_a_training_that_airflow_repeats_is_gated_against_what_was_promoted_sinc
     in_airflow(project, "dags", "test", "training-smoke")
 
     assert (tmp_path / "dags/training-smoke.zip").read_bytes() == frozen
-    first, second = json.loads(project.python("-c", GATES).stdout.splitlines()[-1])
+    (project.folder / "gates.py").write_text(GATES, encoding="utf-8")
+    first, second = json.loads(project.python("gates.py").stdout.splitlines()[-1])
     assert (first[0], second[0]) == ("none", "1")
     assert first[1].startswith("no production version yet")
     assert second[1].startswith("against production in mrr@10")
