@@ -19,6 +19,7 @@ from typing import Any
 
 from retrieval.errors import RetrievalError, StorageError
 from retrieval.model_store import KEPT
+from retrieval.names import RETRIEVER_SETTINGS
 from stacks.airflow.frozen_code import freeze
 from stacks.command import run_command, say
 
