@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train serve dashboard airflow-check test test-all browser lint fmt clean
+.PHONY: help train serve dashboard airflow-check test test-all browser monitoring-tools lint fmt clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -62,7 +62,7 @@ dashboard: $(VENV)/.train ## Show runs in the ZenML dashboard and the MLflow UI,
 airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airflow) run the exported training pipeline
 	$(RUN) -m stacks.airflow.check
 
-test: $(VENV)/.test $(CLIENTS)/.ready browser lint ## Lint, types, contracts and all tests but the slowest
+test: $(VENV)/.test $(CLIENTS)/.ready browser monitoring-tools lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-all: test ## The same, then the slowest tests
@@ -71,6 +71,9 @@ test-all: test ## The same, then the slowest tests
 browser: ## Install the browser of the page tests and fetch axe-core, where they are not there
 	@.ci/browser
 	@.ci/axe
+
+monitoring-tools: ## Unpack Prometheus, Alertmanager and Pushgateway into .cache, where they are not installed
+	@.ci/monitoring
 
 lint: $(VENV)/.test ## Style, types, import contracts, and the page of configuration keys
 	$(VENV)/bin/ruff check .

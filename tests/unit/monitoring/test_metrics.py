@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring.metrics import EndpointMetrics
+from monitoring.tools import PROMTOOL, find_tool, tool
 from monitoring.windows import WINDOW_SECONDS, Window
 
 NAMES = {
@@ -118,7 +118,7 @@ def test_many_requests_take_no_more_room_than_few():
     assert window.all().count <= (WINDOW_SECONDS + 10) / 0.2
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian package prometheus)")
+@pytest.mark.skipif(find_tool(PROMTOOL) is None, reason="promtool is not here; run make monitoring-tools")
 def test_promtool_finds_nothing_to_say(used):
-    done = subprocess.run(["promtool", "check", "metrics"], input=used.render(), capture_output=True, check=False)
+    done = subprocess.run([tool(PROMTOOL), "check", "metrics"], input=used.render(), capture_output=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
