@@ -23,7 +23,7 @@ The gateway's own kind of ServingError, a reranker that it does without, is besi
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from retrieval.errors import RetrievalError
 
@@ -157,15 +157,12 @@ class NotReady(Refusal):
     code, status = "not_ready", 503
 
 
-CODES = tuple(
-    sorted(
-        {
-            kind.code
-            for kind in (
-                Refusal, Malformed, Unauthorized, NotFound, MethodNotAllowed, BodyTooSlow, BodyTooLarge, InvalidInput,
-                RateLimited, Overloaded, DeadlinePassed, ModelFault, UpstreamFault, NotReady,
-            )
-        }
-    )
+Fallback = Literal["slow", "down", "bad_answer", "overloaded", "circuit_open", "no_reranker"]
+"""Why a question is answered without the reranking it asked for, which is no error."""
+_KINDS: tuple[type[Refusal], ...] = (
+    Refusal, Malformed, Unauthorized, NotFound, MethodNotAllowed, BodyTooSlow, BodyTooLarge, InvalidInput, RateLimited,
+    Overloaded, DeadlinePassed, ModelFault, UpstreamFault, NotReady,
 )  # fmt: skip
-"""Every code there is."""
+STATUS_OF = {kind.code: kind.status for kind in sorted(_KINDS, key=lambda kind: kind.code)}
+"""HTTP's status by code."""
+CODES = tuple(STATUS_OF)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class BundleFacts:
         code: Git commit of the training.
         bi_encoder_run: Training run.
         cross_encoder_run: Training run; empty where there is none.
+        created: When the index was made, in ISO 8601 with its offset; empty where that is not known.
     """
 
     retriever: str
@@ -55,6 +57,7 @@ class BundleFacts:
     code: str
     bi_encoder_run: str
     cross_encoder_run: str
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,8 @@ def _read_facts(path: Path) -> BundleFacts:
         values = json.loads(path.read_text(encoding="utf-8"))
         version = values.pop("format")
         facts = BundleFacts(**values)
+        if facts.created:
+            datetime.fromisoformat(facts.created)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArtifactError(f"{path}: not the facts of a bundle ({error}); make it with {COMMAND}") from error
     strange = [field.name for field in fields(facts) if not isinstance(getattr(facts, field.name), str)]

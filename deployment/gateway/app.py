@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
@@ -18,13 +19,16 @@ from deployment.gateway.article_view import ArticleView
 from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.page import page_router
 from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, LawsOut, SearchIn, SearchOut
-from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
+from deployment.gateway.remote import RemoteFirstStage, RemoteReranker, transport_to
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
+from deployment.gateway.worker_measures import WorkerMeasures
+from deployment.service_metrics import build_of, endpoint_metrics
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.errors import ConfigError
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 
 NAME = "gateway"
 ACTIONS = ("search", "article", "laws")
@@ -43,16 +47,27 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
         in_process: Load both models here; otherwise the services that the settings name are asked.
     """
     bundle = open_bundle(local_folder(settings.bundle, settings.cache))
+    metrics.serves(build_of(bundle.facts.retriever, bundle.facts, bundle))
     if in_process:
         from deployment.gateway.in_process import own_stages  # with torch, which a gateway of services does without
 
         return _joined(*own_stages(bundle, settings, metrics), bundle, settings, metrics)
     library = ArticleView(bundle.corpus())
-    first = RemoteFirstStage(
-        settings.bi_encoder_url, settings.service_key, library.corpus, bundle.facts.index, settings.deadline_seconds
-    )
-    reranker = RemoteReranker(settings.cross_encoder_url, settings.service_key, settings.rerank_budget_seconds)
+    first, reranker = _remote_stages(bundle, library, settings, metrics)
     return _joined(first, reranker if bundle.has_cross_encoder else None, library, bundle, settings, metrics)
+
+
+def _remote_stages(
+    bundle: Bundle, library: ArticleView, settings: ServingSettings, metrics: EndpointMetrics
+) -> tuple[RemoteFirstStage, RemoteReranker]:
+    """Both stages where the settings say that they are."""
+    facts, key, families = bundle.facts, settings.service_key, metrics.families
+    first_told = partial(WorkerMeasures, BI_ENCODER, families, facts.bi_encoder, settings.track)
+    url, transport = transport_to(settings.bi_encoder_url, first_told, facts.index)
+    first = RemoteFirstStage(url, key, library.corpus, facts.index, settings.deadline_seconds, transport)
+    second_told = partial(WorkerMeasures, CROSS_ENCODER, families, facts.cross_encoder, settings.track)
+    url, transport = transport_to(settings.cross_encoder_url, second_told)
+    return first, RemoteReranker(url, key, settings.rerank_budget_seconds, transport)
 
 
 def _joined(
@@ -122,7 +137,7 @@ def make_app(
             "RETRIEVER_BI_ENCODER_URL and RETRIEVER_CROSS_ENCODER_URL: not both set;"
             " name the two services, or run with --in-process"
         )
-    metrics = EndpointMetrics(NAME, ACTIONS)
+    metrics = endpoint_metrics(NAME, ACTIONS, settings)
     page, open_paths = page_router()
     return create_app(
         NAME,
