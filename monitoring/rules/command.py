@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from monitoring.prometheus_config import prometheus_config
 from monitoring.rules.cases import read_cases, unit_tests
 from monitoring.rules.costs import costs
 from monitoring.rules.model import PAGE_URL, Group
@@ -16,13 +17,13 @@ from monitoring.rules.pipelines import pipelines
 from monitoring.rules.requests import requests, targets
 from monitoring.rules.watchers import watchers
 from monitoring.rules.yaml_file import written
-from monitoring.slo import SLO_FILE, ServiceLevels, load_service_levels
+from monitoring.slo import SERVICES, SLO_FILE, ServiceLevels, load_service_levels
 from retrieval.errors import ConfigError
 
 FOLDER = Path(__file__).resolve().parents[1] / "prometheus"
-"""Holds ``rules``, ``tests`` and what the tests are made of, ``cases``."""
+"""Holds ``prometheus.yml``, ``rules``, ``tests`` and what the tests are made of, ``cases``."""
 COMMAND = "python -m monitoring.rules"
-RULES, TESTS, CASES = "rules", "tests", "cases"
+RULES, TESTS, CASES, CONFIG = "rules", "tests", "cases", "prometheus.yml"
 
 
 def groups(levels: ServiceLevels) -> tuple[Group, ...]:
@@ -55,14 +56,26 @@ def test_files(levels: ServiceLevels, page: str = PAGE_URL) -> dict[str, str]:
     }
 
 
+def config_file() -> str:
+    """The configuration beside them, with the names that servers have in ``monitoring/compose.yaml``."""
+    preface = f"Made by `{COMMAND}` from monitoring/prometheus_config.py; make monitor writes one of its own."
+    config = prometheus_config(
+        Path("targets"), Path(RULES), "alertmanager:9093", "pushgateway:9091", "localhost:9090"
+    )
+    return written([preface], config)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Write or compare; 0 if all is as it should be, 1 if something is to be written again, 2 on bad input."""
     given = _arguments(argv)
     folder, page = given.to or FOLDER / RULES, given.page.rstrip("/")
     try:
         levels = load_service_levels(given.slo)
+        if given.expect is not None:
+            levels = levels.model_copy(update={"expected_jobs": tuple(given.expect)})
         wanted = {folder / name: text for name, text in rule_files(levels, page).items()}
         if given.to is None:
+            wanted[FOLDER / CONFIG] = config_file()
             wanted |= {FOLDER / TESTS / name: text for name, text in test_files(levels, page).items()}
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -102,5 +115,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not as it would be")
     parser.add_argument("--to", type=Path, metavar="DIR", help="write the rules, and no tests, into this folder")
     parser.add_argument("--page", default=PAGE_URL, metavar="URL", help=f"what links begin with (default {PAGE_URL})")
+    parser.add_argument(
+        "--expect", nargs="*", choices=SERVICES, metavar="JOB", help="jobs that must have targets (default the file's)"
+    )
     parser.add_argument("--slo", type=Path, default=SLO_FILE, metavar="FILE", help="objectives (default the project's)")
     return parser.parse_args(argv)
