@@ -12,11 +12,13 @@ import yaml
 
 from deployment.errors import CODES
 from monitoring.endpoint_metrics import OTHER
+from monitoring.rules.cases import read_cases
 from monitoring.rules.command import COMMAND, FOLDER, groups, main, rule_files
 from monitoring.rules.model import PAGE_URL, Alert, Severity, span
 from monitoring.rules.objectives import BURNS, OUR_ERRORS
 from monitoring.slo import load_service_levels
 from monitoring.tools import PROMTOOL, find_tool, tool
+from retrieval.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[4]
 RUNBOOKS = ROOT / "docs/runbooks.md"
@@ -100,6 +102,13 @@ def test_an_alert_has_a_case_in_which_it_fires_and_ends_and_one_in_which_it_neve
 
 def test_cases_are_of_alerts_that_there_are():
     assert {name for name, _ in moments()} == set(ALERTS)
+
+
+def test_values_that_yaml_reads_as_a_number_are_refused(tmp_path):
+    case = "rules: [costs]\ncases:\n  - {name: hexadecimal, series: {up: 0x80}}\n"
+    (tmp_path / "cases.yaml").write_text(case, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"cases\.yaml: cases\.0\.series\.up: Input should be a valid string"):
+        read_cases(tmp_path)
 
 
 def test_committed_files_are_what_the_slo_file_makes(capsys):
