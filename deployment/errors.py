@@ -23,7 +23,7 @@ The gateway's own kind of ServingError, a reranker that it does without, is besi
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from retrieval.errors import RetrievalError
 
@@ -157,6 +157,8 @@ class NotReady(Refusal):
     code, status = "not_ready", 503
 
 
+Fallback = Literal["slow", "down", "bad_answer", "overloaded", "circuit_open", "no_reranker"]
+"""Why a question is answered without the reranking it asked for, which is no error."""
 CODES = tuple(
     sorted(
         {

@@ -69,6 +69,7 @@ class ServingSettings(BaseSettings):
         1.0, gt=0, le=60, description="Gateway: longest wait for the reranker; then the first stage's order stands."
     )
     rerank_depth: int = Field(0, ge=0, le=100, description="Gateway: articles reranked; 0 takes the retriever's own.")
+    track: Literal["stable", "canary"] = Field("stable", description="Label of its metrics: what it is a version of.")
     machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")
     machine_usd_per_hour: float | None = Field(None, ge=0, description="Price of a machine that is not in the table.")
 

@@ -82,29 +82,38 @@ class Window:
 
 
 class WindowGauge(Collector):
-    """A gauge read off a window when it is scraped; without a sample where nothing came, which no mean may count as 0.
+    """A gauge read off windows when it is scraped; without a sample where nothing came, which no mean may count as 0.
 
-    Every process has a window of its own and is scraped by itself. Over several of them ``min`` and ``max`` of the
+    Every process has windows of its own and is scraped by itself. Over several of them ``min`` and ``max`` of the
     least and the greatest are exact; a mean is weighed by the requests of each.
     """
 
-    def __init__(self, name: str, says: str, endpoint: str, window: Window, read: Callable[[Slot], float]) -> None:
+    def __init__(self, name: str, says: str, labels: tuple[str, ...], read: Callable[[Slot], float]) -> None:
         """Set up.
 
         Args:
             name: Of the metric.
             says: What it is, for its HELP line, which names the window too.
-            endpoint: Value of its label.
-            window: Where the values are.
+            labels: Names of its labels.
             read: Picks the number.
         """
         self._name, self._says = name, f"{says} in the last {WINDOW_SECONDS:g} s; absent where there was none"
-        self._endpoint, self._window, self._read = endpoint, window, read
+        self._labels, self._read = labels, read
+        self._windows: dict[tuple[str, ...], Window] = {}
+
+    def watch(self, labels: tuple[str, ...], window: Window) -> None:
+        """Show a window under values of the labels."""
+        self._windows[labels] = window
+
+    def remove(self, *labels: str) -> None:
+        """Show nothing under these values any more."""
+        self._windows.pop(labels, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The metric as it is now."""
-        family = GaugeMetricFamily(self._name, self._says, labels=("endpoint",))
-        found = self._window.all()
-        if found is not None:
-            family.add_metric((self._endpoint,), self._read(found))
+        family = GaugeMetricFamily(self._name, self._says, labels=self._labels)
+        for labels, window in tuple(self._windows.items()):
+            found = window.all()
+            if found is not None:
+                family.add_metric(labels, self._read(found))
         yield family

@@ -25,7 +25,7 @@ from deployment.bundle.format import BundleFacts
 from deployment.errors import InvalidInput, MethodNotAllowed, NotFound, NotReady, Refusal
 from deployment.settings import ServingSettings
 from monitoring.cost import Price, price_of
-from monitoring.metrics import CONTENT_TYPE, EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.errors import RetrievalError
 
 _logger = logging.getLogger(__name__)
@@ -93,11 +93,16 @@ class Standing:
         """
         return price_of(self.settings.machine, self.settings.machine_usd_per_hour)
 
-    def rendered_metrics(self) -> bytes:
-        """Metrics as they are now."""
+    def rendered_metrics(self, accept: str) -> tuple[bytes, str]:
+        """Metrics as they are now, in what the client takes, and their content type."""
+        self.metrics.pass_time(self.phases(), self.price)
+        return self.metrics.families.render(accept)
+
+    def phases(self) -> dict[str, float]:
+        """Seconds since start by what the machine did."""
         uptime = time.monotonic() - self.started
-        self.metrics.price_uptime(self.price.usd(uptime))
-        return self.metrics.render()
+        cold_start, request = self.cold_start_seconds or uptime, self.metrics.request_seconds
+        return {"cold_start": cold_start, "request": request, "idle": max(0.0, uptime - cold_start - request)}
 
     def serving(self) -> Any:  # noqa: ANN401 - each service knows its own engine
         """The engine.
@@ -204,7 +209,7 @@ async def _bring_up(standing: Standing, load: Load, on_fault: Callable[[], None]
         gc.freeze()
         gc.enable()
     standing.cold_start_seconds = time.monotonic() - standing.started
-    standing.metrics.cold_starts.labels(standing.metrics.endpoint).inc()
+    standing.metrics.started_cold()
     _logger.info("%s is ready after %.1f s", standing.name, standing.cold_start_seconds)
 
 
@@ -228,7 +233,8 @@ def _machinery() -> APIRouter:
     @router.get("/metrics", summary="Prometheus's text format", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
         standing = standing_of(request)
-        return Response(standing.rendered_metrics(), media_type=CONTENT_TYPE)
+        body, content_type = standing.rendered_metrics(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
 
     return router
 

@@ -169,7 +169,7 @@ def _served(
 ) -> dict[str, Any]:
     """What every answer carries."""
     price, usd = asked.price, asked.price.usd(timings.worker)
-    engine.metrics.spent(usd)
+    engine.metrics.spent(timings.worker, usd)
     return {
         "model": model,
         "model_version": version,

@@ -16,8 +16,9 @@ from starlette.datastructures import MutableHeaders
 
 from deployment.api.strict_json import write_json
 from deployment.errors import BodyTooLarge, BodyTooSlow, RateLimited, Refusal, Unauthorized
+from deployment.service_metrics import CLIENT_GONE
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 
 _logger = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
@@ -28,7 +29,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/metrics", "/openapi.json"})
 """Asked by machinery, without a key; not counted as requests."""
-CLIENT_GONE = 499
 """Status under which requests are counted whose client left before the answer."""
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -217,7 +217,7 @@ class _Visit:
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with an error, unless an answer has begun."""
         if self._counted:
-            self._metrics.errors.labels(self._metrics.endpoint, refusal.code).inc()
+            self._metrics.failed(refusal.code)
         if self.started:
             return
         body = write_json(refusal.body())

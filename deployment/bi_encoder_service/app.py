@@ -18,8 +18,8 @@ from deployment.api.responses import ERRORS, BatchEmbedOut, EmbeddingsOut, Embed
 from deployment.api.strict_json import JsonAnswer, StrictRoute
 from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import embedding_engine
+from deployment.service_metrics import endpoint_metrics
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
 from retrieval import names
 from retrieval.errors import ConfigError
 
@@ -76,7 +76,7 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
     """
     if not settings.bundle:
         raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
-    metrics = EndpointMetrics(NAME, BI_ENCODER_ACTIONS)
+    metrics = endpoint_metrics(NAME, BI_ENCODER_ACTIONS, settings)
     routers = [router(), models_router(BI_ENCODER)]
     app = create_app(
         NAME, _DESCRIPTION, settings, metrics, lambda: embedding_engine(settings, metrics), routers, on_fault

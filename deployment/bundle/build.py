@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deployment.bundle.format import FACTS, UNKNOWN, Bundle, BundleFacts, open_bundle, write_facts
@@ -146,7 +147,12 @@ def facts_of_retriever(folder: Path) -> BundleFacts:
         code=kept.get("code") or UNKNOWN,
         bi_encoder_run=(first and first.training_run_id) or UNKNOWN,
         cross_encoder_run=(second.training_run_id or UNKNOWN) if second else "",
+        created=kept.get("created") or kept.get("kept") or _changed(folder / MANIFEST),
     )
+
+
+def _changed(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
 
 def index_version(folder: Path) -> str:

@@ -45,6 +45,7 @@ class BundleFacts:
         code: Git commit of the training.
         bi_encoder_run: Training run.
         cross_encoder_run: Training run; empty where there is none.
+        created: When the index was made, in ISO 8601 with its offset; empty where that is not known.
     """
 
     retriever: str
@@ -55,6 +56,7 @@ class BundleFacts:
     code: str
     bi_encoder_run: str
     cross_encoder_run: str
+    created: str = ""
 
 
 @dataclass(frozen=True)

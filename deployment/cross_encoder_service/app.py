@@ -18,8 +18,8 @@ from deployment.api.responses import ERRORS, BatchScoreOut, RerankOut, ScorePair
 from deployment.api.strict_json import JsonAnswer, StrictRoute
 from deployment.engine.loading import reranking_engine
 from deployment.engine.reranking import RerankingEngine
+from deployment.service_metrics import endpoint_metrics
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
 from retrieval import names
 from retrieval.errors import ConfigError
 
@@ -87,7 +87,7 @@ def make_app(settings: ServingSettings, on_fault: Callable[[], None] = lambda: N
     """
     if not settings.bundle:
         raise ConfigError("RETRIEVER_BUNDLE: not set; name a bundle folder, made by python -m deployment.bundle")
-    metrics = EndpointMetrics(NAME, CROSS_ENCODER_ACTIONS)
+    metrics = endpoint_metrics(NAME, CROSS_ENCODER_ACTIONS, settings)
     routers = [router(), models_router(CROSS_ENCODER)]
     return create_app(
         NAME, _DESCRIPTION, settings, metrics, lambda: reranking_engine(settings, metrics), routers, on_fault

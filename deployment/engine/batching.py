@@ -13,7 +13,7 @@ from typing import Generic
 
 from deployment.engine.fair_queue import Batch, FairQueue, Item, Request, Result, Waiting
 from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded, Refusal
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.errors import RetrievalError
 from retrieval.models.backbone.batching import SMALLEST_SHARE_TOKENS
 
@@ -142,7 +142,7 @@ class Batcher(Generic[Item, Result]):
         if self._closed:
             raise NotReady("the service is stopping; ask another one", retry_after_seconds=1)
         if self._queue.tokens and self._queue.tokens + tokens > self._queue_tokens:
-            self._metrics.rejections.labels(self._metrics.endpoint, Overloaded.code).inc()
+            self._metrics.rejected(Overloaded.code)
             raise Overloaded(
                 f"{self._queue.tokens} tokens wait already and {self._queue_tokens} may; try again after the time"
                 " that Retry-After says",
@@ -164,7 +164,7 @@ class Batcher(Generic[Item, Result]):
         return asyncio.get_running_loop().call_later(deadline_seconds, expire)
 
     def _late(self, deadline_seconds: float) -> DeadlinePassed:
-        self._metrics.rejections.labels(self._metrics.endpoint, DeadlinePassed.code).inc()
+        self._metrics.rejected(DeadlinePassed.code)
         return DeadlinePassed(
             f"the model does not get to this request within {deadline_seconds:g} s; try again after the time that"
             " Retry-After says, or give it longer",
@@ -226,10 +226,7 @@ class Batcher(Generic[Item, Result]):
                 request.done.set_result(None)
 
     def _measure(self, batch: Batch[Item, Result], seconds: float, share: float) -> None:
-        metrics = self._metrics
-        metrics.inference_seconds.labels(metrics.endpoint).observe(seconds)
-        metrics.batch_size.labels(metrics.endpoint).observe(len(batch.rows))
-        metrics.tokens.labels(metrics.endpoint).inc(batch.tokens)
+        self._metrics.computed(seconds, len(batch.rows), batch.tokens)
         self._tokens_read += batch.tokens
         self._past_tokens = _MEMORY * self._past_tokens + batch.tokens
         self._past_seconds = _MEMORY * self._past_seconds + share

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deployment.bundle.format import BundleFacts
 from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
 from deployment.errors import InvalidInput
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import CleanLine, clean_line, clean_text
 from retrieval.data.fields import query_texts
 from retrieval.data.segmentation import segment_texts
@@ -94,7 +94,7 @@ class EmbeddingEngine:
         self._encoder.backbone.requires_grad_(False)  # nothing learns here, so no call looks whether something did
         self.dimension = self._encoder.settings.dimension
         self._queue = ModelQueue(self._encoder.encode_rows, retriever.runtime, metrics, queue_tokens)
-        metrics.dimension.labels(metrics.endpoint).set(self.dimension)
+        metrics.embeds(self.dimension)
 
     async def warm_up(self) -> None:
         """Answer one question, so that the first client does not wait for what is laid out once."""

@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from monitoring.metrics import EndpointMetrics
+from deployment.service_metrics import CLIENT_LEFT
+from monitoring.endpoint_metrics import EndpointMetrics
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -109,7 +110,7 @@ class FairQueue(Generic[Item, Result]):
             request.waiting.clear()
             self.requests.remove(request)
             if request.done.cancelled():
-                self._metrics.rejections.labels(self._metrics.endpoint, "client_gone").inc()
+                self._metrics.rejected(CLIENT_LEFT)
 
     def take(self, budget: int) -> Batch[Item, Result]:
         """One item of each request in turn, up to ``budget`` tokens; a longer item comes alone."""
@@ -128,7 +129,7 @@ class FairQueue(Generic[Item, Result]):
                 self.requests.append(request)
             if not request.started:
                 request.started = now
-                self._metrics.queue_wait_seconds.labels(self._metrics.endpoint).observe(now - request.arrived)
+                self._metrics.waited(now - request.arrived)
             batch.rows.append(Row(request, one.position, one.item, one.tokens))
             batch.tokens += one.tokens
         return batch
@@ -136,4 +137,4 @@ class FairQueue(Generic[Item, Result]):
     def _count(self, tokens: int, items: int) -> None:
         self.tokens += tokens
         self._items += items
-        self._metrics.queue_depth.labels(self._metrics.endpoint).set(self._items)
+        self._metrics.waiting(self._items)

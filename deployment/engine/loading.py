@@ -11,8 +11,9 @@ from deployment.bundle.format import UNKNOWN, Bundle, BundleFacts, open_bundle
 from deployment.engine.embedding import EmbeddingEngine, EncoderAlone
 from deployment.engine.precomputed_states import BundledStates
 from deployment.engine.reranking import RerankingEngine
+from deployment.service_metrics import build_of
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.errors import ArtifactError
 from retrieval.folders import mended_by, verify_folder
 from retrieval.models.bi_encoder import load_bi_encoder
@@ -36,9 +37,11 @@ def embedding_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
         facts = model_facts(folder, BI_ENCODER)
+        metrics.serves(build_of(facts.bi_encoder, facts))
         engine = EmbeddingEngine(EncoderAlone(load_bi_encoder(folder), runtime), facts, metrics, settings.queue_tokens)
     else:
         bundle = open_bundle(folder)
+        metrics.serves(build_of(bundle.facts.bi_encoder, bundle.facts, bundle))
         retriever = bundle.retriever(runtime, rerank=False)
         engine = EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens)
     lap("load")
@@ -52,11 +55,13 @@ def reranking_engine(settings: ServingSettings, metrics: EndpointMetrics, lap: L
     runtime = choose_runtime(settings.precision, settings.threads)
     if is_model(folder):
         facts, model = model_facts(folder, CROSS_ENCODER), load_cross_encoder(folder)
+        metrics.serves(build_of(facts.cross_encoder, facts))
         engine = RerankingEngine(
             model, facts, runtime, metrics, settings.queue_tokens, known_text_megabytes=settings.known_text_megabytes
         )
     else:
         bundle = open_bundle(folder)
+        metrics.serves(build_of(bundle.facts.cross_encoder, bundle.facts))
         engine = bundled_reranker(bundle, bundle.cross_encoder(), runtime, settings, metrics)
     lap("load")
     return engine

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deployment.engine.batching import Batched, Batcher
 from deployment.engine.cpu_tuning import MemoryTrimmer, ThreadChoice
 from deployment.errors import ModelFault
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.models.backbone.batching import CPU_PASS_TOKENS, SMALLEST_SHARE_TOKENS
 from retrieval.runtime import Runtime
 
@@ -110,7 +110,7 @@ class ModelQueue:
             whole: Tokens of each before it was cut.
         """
         truncated = tuple(len(row) < count for row, count in zip(rows, whole, strict=True))
-        self._metrics.truncations.labels(self._metrics.endpoint).inc(sum(truncated))
+        self._metrics.truncated(sum(truncated))
         return Read(tuple(map(len, rows)), truncated)
 
     def _work(self, rows: Rows, threads: int) -> list[NDArray[np.float32]]:

@@ -17,7 +17,7 @@ from deployment.bundle.format import BundleFacts
 from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
 from deployment.engine.precomputed_states import BundledStates
 from deployment.engine.states_report import PassageStatesOut
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import CleanLine, clean_line, clean_text
 from retrieval.data.segmentation import segment_texts
 from retrieval.errors import RetrievalError

@@ -21,8 +21,9 @@ from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, Law
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
+from deployment.service_metrics import build_of, endpoint_metrics
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.errors import ConfigError
 
@@ -43,6 +44,7 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
         in_process: Load both models here; otherwise the services that the settings name are asked.
     """
     bundle = open_bundle(local_folder(settings.bundle, settings.cache))
+    metrics.serves(build_of(bundle.facts.retriever, bundle.facts, bundle))
     if in_process:
         from deployment.gateway.in_process import own_stages  # with torch, which a gateway of services does without
 
@@ -122,7 +124,7 @@ def make_app(
             "RETRIEVER_BI_ENCODER_URL and RETRIEVER_CROSS_ENCODER_URL: not both set;"
             " name the two services, or run with --in-process"
         )
-    metrics = EndpointMetrics(NAME, ACTIONS)
+    metrics = endpoint_metrics(NAME, ACTIONS, settings)
     page, open_paths = page_router()
     return create_app(
         NAME,

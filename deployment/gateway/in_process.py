@@ -8,12 +8,11 @@ from deployment.bundle.format import Bundle
 from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import bundled_reranker
 from deployment.engine.reranking import RerankingEngine
-from deployment.errors import DeadlinePassed, Overloaded, Refusal
+from deployment.errors import DeadlinePassed, Fallback, Overloaded, Refusal
 from deployment.gateway.article_view import ArticleView
-from deployment.gateway.payloads import Fallback
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import CleanLine
 from retrieval.runtime import choose_runtime
 from retrieval.search.results import Answer

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from deployment.api.field_types import READABLE, Payload, TopK
 from deployment.api.requests import QUESTION
 from deployment.api.responses import FirstStageOut
+from deployment.errors import Fallback
 
 MAX_QUESTION_CHARACTERS = 2_000
 Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS), READABLE]
-Fallback = Literal["slow", "down", "bad_answer", "overloaded", "circuit_open", "no_reranker"]
 """Why articles are in the first stage's order although reranking was asked for."""
 
 Mark = tuple[int, int]

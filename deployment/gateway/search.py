@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployment.bundle.format import BundleFacts
-from deployment.errors import InvalidInput, NotReady
+from deployment.errors import Fallback, InvalidInput, NotReady
 from deployment.gateway.article_view import ArticleView, head
 from deployment.gateway.circuit_breaker import CircuitBreakerReranker
-from deployment.gateway.payloads import ComponentsOut, Fallback, HitOut, SearchOut, TimingsOut, WeightsOut
+from deployment.gateway.payloads import ComponentsOut, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import CleanLine, clean_line
 from retrieval.search.results import Answer, reranked, to_rerank
 from retrieval.search.settings import RetrieverSettings

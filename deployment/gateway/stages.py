@@ -8,8 +8,7 @@ from typing import Protocol
 
 from deployment.api.responses import ServiceOut
 from deployment.engine.states_report import PassageStatesOut
-from deployment.errors import ServingError
-from deployment.gateway.payloads import Fallback
+from deployment.errors import Fallback, ServingError
 from retrieval.data.cleaning import CleanLine
 from retrieval.search.results import Answer
 

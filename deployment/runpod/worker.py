@@ -18,9 +18,10 @@ from deployment.errors import ModelFault, NotReady, Refusal, ServingError
 from deployment.runpod.cold_start import ColdStart
 from deployment.runpod.jobs import Output, job_error, job_input, job_output
 from deployment.runpod.openai_route import is_routed
+from deployment.service_metrics import endpoint_metrics
 from deployment.settings import ServingSettings, read_settings
 from monitoring.cost import Price, price_of
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.telemetry import telemetry_off
@@ -76,7 +77,7 @@ class Worker(Generic[Engine]):
         # A job is not handed back to RunPod's queue, and no more than settings.jobs wait here: none is refused.
         self._settings = settings.model_copy(update={"queue_tokens": sys.maxsize})
         self._price: Price = price_of(settings.machine, settings.machine_usd_per_hour)
-        self.metrics = EndpointMetrics(endpoint.name, endpoint.actions)
+        self.metrics = endpoint_metrics(endpoint.name, endpoint.actions, settings)
         self._cold_start, self._told = ColdStart(), False
         self._loading = asyncio.Lock()
         self._loaded: _Loaded[Engine] | None = None
@@ -125,7 +126,7 @@ class Worker(Generic[Engine]):
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
                 self._endpoint.begin(engine)
-                self.metrics.cold_starts.labels(self._endpoint.name).inc()
+                self.metrics.started_cold()
                 _logger.info("cold start: %s", self._cold_start.report())
             return self._loaded
 

@@ -57,6 +57,7 @@ def keep_version(
         "bi_encoder": made.get(BI_ENCODER, ""),
         "cross_encoder": made.get(CROSS_ENCODER, ""),
         "code": code,
+        "created": _utc(artifact.created),
         "run": run_of(artifact) or run,
         "kept": datetime.now(UTC).isoformat(),
         **store_facts(),
@@ -72,6 +73,11 @@ def keep_version(
             made[RETRIEVER],
         )
     return kept
+
+
+def _utc(moment: datetime) -> str:
+    """ZenML's times are in UTC without saying so."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat(timespec="seconds")
 
 
 def fetch_version(name: str, root: Path = KEPT) -> Path:

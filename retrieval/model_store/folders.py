@@ -117,7 +117,8 @@ def facts_of(folder: Path) -> dict[str, str]:
     """Where a kept version comes from.
 
     ``retriever``, ``bi_encoder`` and ``cross_encoder`` are versions in the store whose id is ``store`` and whose
-    address is ``store_url``; ``run`` trained it, ``code`` is that run's commit, ``kept`` the time in ISO 8601. A folder
+    address is ``store_url``; ``run`` trained it, ``code`` is that run's commit, ``kept`` the time in ISO 8601 and
+    ``created`` that of its index. A folder
     that was kept without facts says only its version; another folder says nothing.
 
     Raises:

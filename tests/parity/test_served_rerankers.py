@@ -8,7 +8,7 @@ import torch
 
 from deployment.engine.loading import reranking_engine
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics, KnownValues
 from retrieval.models.cross_encoder import load_cross_encoder
 from retrieval.runtime import Runtime
 from tests.helpers.foreign_rerankers import write_causal, write_classifier
@@ -34,7 +34,7 @@ async def test_the_service_scores_as_the_model_does(tmp_path, kind):
     pairs = [(QUERY, document) for document in DOCUMENTS]
     expected = model.score(pairs, Runtime(torch.device("cpu"), torch.float32, 1))
     settings = ServingSettings(bundle=str(tmp_path / "saved"), cache=tmp_path / "cache", precision="float32", threads=1)
-    engine = reranking_engine(settings, EndpointMetrics("test", ("rerank",)))
+    engine = reranking_engine(settings, EndpointMetrics("test", KnownValues(actions=("rerank",))))
     try:
         await engine.warm_up()
         scored = await engine.score(QUERY, DOCUMENTS)

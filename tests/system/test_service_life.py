@@ -16,6 +16,7 @@ import pytest
 from deployment.bundle.format import Bundle
 from retrieval.errors import ServerError
 from retrieval.processes.servers import LocalServer
+from tests.helpers.metric_values import scraped
 from tests.helpers.service_processes import START_SECONDS, service
 
 KEY = "a-key-of-our-own-1234"
@@ -32,9 +33,7 @@ def test_sigterm_under_load_answers_what_is_in_flight_refuses_what_is_new_and_en
 ) -> None:
     with service("cross_encoder_service", bundle.folder, tmp_path / "log") as server, ThreadPoolExecutor(12) as pool:
         asked = [pool.submit(rerank, server, 400) for _ in range(12)]
-        while "endpoint_queue_depth{" not in (text := httpx.get(f"{server.url}/metrics").text) or (
-            'endpoint_queue_depth{endpoint="cross-encoder"} 0.0' in text
-        ):
+        while scraped(httpx.get(f"{server.url}/metrics").text, "endpoint_queue_depth") == 0:
             assert not all(one.done() for one in asked), "nothing ever waited"
             time.sleep(0.01)
         time.sleep(0.5)  # all twelve are in

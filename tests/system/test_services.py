@@ -13,6 +13,7 @@ from deployment.bundle.format import Bundle
 from retrieval.processes.servers import LocalServer
 from retrieval.runtime import Runtime
 from retrieval.search.rerank import sigmoid
+from tests.helpers.metric_values import scraped
 from tests.helpers.tiny_bundle import QUESTION
 
 RUNTIME = Runtime(torch.device("cpu"), torch.float32, 1)
@@ -105,13 +106,9 @@ def test_metrics_count_what_was_asked(cross_encoder: LocalServer) -> None:
     before = httpx.get(f"{cross_encoder.url}/metrics").text
     ask(cross_encoder, "/infer", action="score_pair", query=QUESTION, document="hợp đồng")
     after = httpx.get(f"{cross_encoder.url}/metrics").text
-    line = 'endpoint_requests_total{action="score_pair",endpoint="cross-encoder",status="200"}'
-
-    def count(text: str) -> float:
-        return sum(float(found.rpartition(" ")[2]) for found in text.splitlines() if found.startswith(line))
-
-    assert count(after) == count(before) + 1
-    assert 'endpoint_cold_starts_total{endpoint="cross-encoder"} 1.0' in after
+    asked = {"action": "score_pair", "status": "200"}
+    assert scraped(after, "endpoint_requests_total", **asked) == scraped(before, "endpoint_requests_total", **asked) + 1
+    assert scraped(after, "endpoint_cold_starts_total") == 1
 
 
 def test_ready_says_what_is_served_and_answers_carry_security_headers(bi_encoder: LocalServer, bundle: Bundle) -> None:

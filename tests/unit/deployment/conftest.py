@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from deployment.bundle.format import Bundle
-from monitoring.metrics import EndpointMetrics
+from deployment.service_metrics import endpoint_metrics
+from deployment.settings import ServingSettings
+from monitoring.endpoint_metrics import EndpointMetrics
 from tests.helpers.tiny_bundle import tiny_bundle
 
 
@@ -15,7 +17,7 @@ def bundle(tmp_path_factory) -> Bundle:
 
 @pytest.fixture
 def metrics() -> EndpointMetrics:
-    return EndpointMetrics("test", ("embed",))
+    return endpoint_metrics("test", ("embed",), ServingSettings())
 
 
 @pytest.fixture

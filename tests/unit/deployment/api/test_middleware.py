@@ -11,6 +11,7 @@ import pytest
 from deployment.api.middleware import Keys, RateLimit, ServiceMiddleware
 from deployment.errors import RateLimited, Unauthorized
 from deployment.settings import ServingSettings
+from tests.helpers.metric_values import value_of
 
 pytestmark = pytest.mark.anyio
 KEYS = ("first-key-of-ours-1", "second-key-of-ours-2")
@@ -119,7 +120,7 @@ async def test_a_fault_inside_is_logged_and_tells_the_client_nothing(metrics, ca
     assert json.loads(body)["error"]["code"] == "internal"
     assert b"1234" not in body
     assert "password is 1234" in caplog.text
-    assert metrics.registry.get_sample_value("endpoint_errors_total", {"endpoint": "test", "type": "internal"}) == 1
+    assert value_of(metrics, "endpoint_errors_total", type="internal") == 1
 
 
 async def test_work_stops_when_its_client_has_left(metrics):
@@ -134,8 +135,7 @@ async def test_work_stops_when_its_client_has_left(metrics):
     status, _, _ = await visit(long, metrics, stay=False)
     assert status == 0
     assert stopped.is_set()
-    labels = {"endpoint": "test", "action": "other", "status": "499"}
-    assert metrics.registry.get_sample_value("endpoint_requests_total", labels) == 1
+    assert value_of(metrics, "endpoint_requests_total", action="other", status="499") == 1
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])

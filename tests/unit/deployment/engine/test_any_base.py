@@ -10,7 +10,7 @@ from deployment.bundle.build import make_bundle
 from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import embedding_engine
 from deployment.settings import ServingSettings
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics, KnownValues
 from retrieval.config.schema import BiEncoderConfig, TrainingConfig
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 from retrieval.models.bi_encoder import bi_encoder_from, load_bi_encoder
@@ -82,7 +82,7 @@ async def test_it_is_trained_saved_bundled_and_served(tmp_path, write, precision
     bundle = make_bundle(tmp_path / "retriever", tmp_path / "bundle")
     for folder in (bundle.folder, bundle.folder / "bi-encoder"):
         settings = ServingSettings(bundle=str(folder), precision="float32", threads=1)
-        engine: EmbeddingEngine = embedding_engine(settings, EndpointMetrics(f"any-{folder.name}", ("embed",)))
+        engine: EmbeddingEngine = embedding_engine(settings, EndpointMetrics(f"any-{folder.name}", KnownValues()))
         await engine.warm_up()
         done = await engine.embed([QUESTION], "query")
         np.testing.assert_allclose(done.vectors, encoder.encode_queries([QUESTION], CPU), atol=1e-5)

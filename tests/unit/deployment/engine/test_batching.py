@@ -12,6 +12,7 @@ import pytest
 from deployment.engine.batching import Batcher
 from deployment.engine.fair_queue import FairQueue, Request, Waiting
 from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded
+from tests.helpers.metric_values import value_of
 from tests.unit.deployment.held_model import HeldModel
 
 pytestmark = pytest.mark.anyio
@@ -25,10 +26,6 @@ def model():
 def batcher(model, metrics, **changes):
     limits = {"workers": 1, "batch_tokens": 10, "queue_tokens": 100}
     return Batcher(model, lambda item: item, metrics, **(limits | changes))
-
-
-def value(metrics, name, **labels):
-    return metrics.registry.get_sample_value(name, {"endpoint": "test", **labels})
 
 
 async def test_results_come_back_in_the_order_of_the_items_whatever_the_batches(metrics):
@@ -83,7 +80,7 @@ async def test_a_full_queue_refuses_with_a_time_to_try_again_and_takes_the_next_
     with pytest.raises(Overloaded, match="15 tokens wait already and 20 may") as refused:
         await queue.run([6])
     assert int(refused.value.headers["retry-after"]) >= 1
-    assert value(metrics, "endpoint_rejections_total", reason="overloaded") == 1
+    assert value_of(metrics, "endpoint_rejections_total", reason="overloaded") == 1
     model.release()
     await asyncio.gather(first, waiting)
     assert (await queue.run([6])).results == [6]
@@ -106,8 +103,8 @@ async def test_a_request_whose_deadline_passes_in_the_queue_never_reaches_the_mo
     await first
     await queue.close()
     assert model.batches == [[5]]
-    assert value(metrics, "endpoint_rejections_total", reason="deadline_passed") == 1
-    assert value(metrics, "endpoint_queue_depth") == 0
+    assert value_of(metrics, "endpoint_rejections_total", reason="deadline_passed") == 1
+    assert value_of(metrics, "endpoint_queue_depth") == 0
 
 
 async def test_a_request_that_is_begun_in_time_is_answered(metrics, model):
@@ -165,8 +162,8 @@ async def test_a_client_that_leaves_takes_its_items_out_of_the_queue(metrics, mo
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert value(metrics, "endpoint_queue_depth") == 0
-    assert value(metrics, "endpoint_rejections_total", reason="client_gone") == 1
+    assert value_of(metrics, "endpoint_queue_depth") == 0
+    assert value_of(metrics, "endpoint_rejections_total", reason="client_gone") == 1
     model.release()
     await first
     await queue.close()
@@ -216,8 +213,8 @@ async def test_worker_seconds_of_all_requests_sum_up_to_the_time_of_the_machine(
     done = await asyncio.gather(*(queue.run([4, 4]) for _ in range(6)))
     await queue.close()
     total = sum(one.worker_seconds for one in done)
-    spent = value(metrics, "endpoint_inference_duration_seconds_sum")
-    batches = value(metrics, "endpoint_inference_duration_seconds_count")
+    spent = value_of(metrics, "endpoint_inference_duration_seconds_sum")
+    batches = value_of(metrics, "endpoint_inference_duration_seconds_count")
     assert batches > 1
     assert spent / 2 <= total <= spent  # a batch that has the machine to itself counts whole, else by half
 

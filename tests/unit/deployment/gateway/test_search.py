@@ -14,8 +14,9 @@ from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
-from monitoring.metrics import EndpointMetrics
+from monitoring.endpoint_metrics import EndpointMetrics, KnownValues
 from retrieval.data import cleaning
+from tests.helpers.metric_values import scraped
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever
 
 FACTS = BundleFacts(
@@ -52,7 +53,7 @@ def retriever(tmp_path_factory):
 
 def searched(retriever, question=QUESTION, top_k=12, rerank=True, reranker=None, **settings):
     """What an engine over the retriever's own models answers; also its metrics in text."""
-    metrics = EndpointMetrics("gateway", ("search",))
+    metrics = EndpointMetrics("gateway", KnownValues(actions=("search",)))
 
     async def run():
         first = OwnFirstStage(EmbeddingEngine(retriever, FACTS, metrics), 30.0)
@@ -66,7 +67,7 @@ def searched(retriever, question=QUESTION, top_k=12, rerank=True, reranker=None,
         finally:
             await engine.close()
 
-    return asyncio.run(run()), metrics.render().decode()
+    return asyncio.run(run()), metrics.families.render()[0].decode()
 
 
 def ranked(answer):
@@ -113,15 +114,14 @@ def test_a_failing_reranker_leaves_the_first_stages_order_and_is_counted_as_a_fa
     assert ranked(answer) == ranked(plain)
     assert (answer.reranked, answer.fallback_reason) == (False, "bad_answer")
     assert all(hit.components.reranker is None for hit in answer.results)
-    assert 'endpoint_fallbacks_total{endpoint="gateway",reason="bad_answer"} 1.0' in metrics
-    assert "endpoint_errors_total{" not in metrics
+    assert scraped(metrics, "endpoint_fallbacks_total", reason="bad_answer") == 1
+    assert scraped(metrics, "endpoint_errors_total") == 0
 
 
 def test_fallbacks_are_counted_as_often_as_an_answer_names_one(retriever):
     for reranker, given in ((None, {}), (None, {"rerank": False}), (Failing(None), {"rerank_weight": 0.0})):
         answer, metrics = searched(retriever, reranker=reranker, **given)
-        counted = [line for line in metrics.splitlines() if line.startswith("endpoint_fallbacks_total{")]
-        assert len(counted) == (answer.fallback_reason is not None)
+        assert scraped(metrics, "endpoint_fallbacks_total") == (answer.fallback_reason is not None)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_question_as_it_was_typed_has_the_answers_of_the_clean_one(retriever):
 
 
 def test_a_service_cleans_a_question_once_and_not_once_for_each_document(retriever, cleanings):
-    metrics = EndpointMetrics("service", ())
+    metrics = EndpointMetrics("service", KnownValues())
 
     async def run():
         first = EmbeddingEngine(retriever, FACTS, metrics)
@@ -208,7 +208,7 @@ def test_both_models_are_warm_before_the_gateway_is_ready(retriever):
         async def warm_up(self):
             warmed.append(self.name)
 
-    metrics, library = EndpointMetrics("gateway", ()), ArticleView(retriever.corpus)
+    metrics, library = EndpointMetrics("gateway", KnownValues()), ArticleView(retriever.corpus)
     patient = CircuitBreakerReranker(Stage("second"), 1.0)
     asyncio.run(SearchEngine(Stage("first"), patient, library, retriever.settings, FACTS, metrics).warm_up())
     assert warmed == ["first", "second"]

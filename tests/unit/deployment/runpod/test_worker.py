@@ -19,6 +19,7 @@ from deployment.runpod import bi_encoder, cross_encoder
 from deployment.runpod.worker import Endpoint, Worker, run_worker
 from retrieval.errors import ConfigError
 from retrieval.runtime import Runtime
+from tests.helpers.metric_values import value_of
 from tests.helpers.tiny_bundle import QUESTION
 from tests.unit.deployment.runpod.worker_jobs import PAIR, error_of, jobs, settings
 
@@ -72,18 +73,16 @@ def test_the_first_answer_alone_tells_the_cold_start(embedder: Worker[EmbeddingE
     assert told["total_seconds"] == pytest.approx(sum(told.values()) - told["total_seconds"], abs=0.01)
     assert told["load_seconds"] > 0
     assert "cold_start" not in second
-    counted = embedder.metrics.registry.get_sample_value("endpoint_cold_starts_total", {"endpoint": "bi-encoder"})
-    assert counted == 1.0
+    assert value_of(embedder.metrics, "endpoint_cold_starts_total") == 1.0
 
 
 def test_jobs_that_run_together_share_forwards_and_none_is_refused(bundle: Bundle) -> None:
     worker = Worker(bi_encoder.ENDPOINT, settings(bundle.folder, queue_tokens=1, deadline_seconds=0.001))
     jobs(worker, {"action": "embed", "text": QUESTION})
-    value = worker.metrics.registry.get_sample_value
-    before = value("endpoint_batch_size_count", {"endpoint": "bi-encoder"})
+    before = value_of(worker.metrics, "endpoint_batch_size_count")
     results = jobs(worker, *[{"action": "batch_embed", "texts": [QUESTION] * 4}] * 16)
     assert all("output" in result for result in results)
-    forwards = value("endpoint_batch_size_count", {"endpoint": "bi-encoder"}) - before
+    forwards = value_of(worker.metrics, "endpoint_batch_size_count") - before
     assert forwards < 16
 
 
