@@ -26,14 +26,18 @@ def endpoint_metrics(name: str, actions: Sequence[str], settings: ServingSetting
         actions: That it can be asked.
         settings: Its track.
     """
-    known = KnownValues(
+    return EndpointMetrics(name, known_values(actions), settings.track)
+
+
+def known_values(actions: Sequence[str]) -> KnownValues:
+    """What labels of an endpoint's metrics can say."""
+    return KnownValues(
         actions=actions,
         statuses=[str(status) for status in _STATUSES],
         errors=CODES,
         rejections=(Overloaded.code, DeadlinePassed.code, CLIENT_LEFT),
         fallbacks=get_args(Fallback),
     )
-    return EndpointMetrics(name, known, settings.track)
 
 
 def build_of(model_version: str, facts: BundleFacts, bundle: Bundle | None = None) -> Build:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -72,6 +73,8 @@ class EndpointMetrics:
         model_version: Value of the label ``model_version``.
         families: What is shown.
         answers: Requests answered so far.
+        passed: Seconds of the machine so far, by `PHASES`.
+        forwards: Seconds and rows of the last forwards, where somebody wants to know and set this; None keeps none.
     """
 
     def __init__(
@@ -89,7 +92,8 @@ class EndpointMetrics:
         self._own = (endpoint, track, LOADING)
         self._build: tuple[str, ...] | None = None
         self._costs, self._scores = Window(clock), Window(clock)
-        self._passed = dict.fromkeys(PHASES, 0.0)
+        self._usd, self.passed = 0.0, dict.fromkeys(PHASES, 0.0)
+        self.forwards: deque[tuple[float, int]] | None = None
         self._begin_at_zero()
 
     def serves(self, build: Build) -> None:
@@ -185,6 +189,12 @@ class EndpointMetrics:
         """Note one forward of the model."""
         self.families.inference_seconds.labels(*self._own).observe(seconds)
         self.families.batch_size.labels(*self._own).observe(rows)
+        self.read(tokens)
+        if self.forwards is not None:
+            self.forwards.append((seconds, rows))
+
+    def read(self, tokens: int) -> None:
+        """Count tokens that the model read."""
         self.families.tokens.labels(*self._own).inc(tokens)
 
     def truncated(self, texts: int) -> None:
@@ -204,7 +214,7 @@ class EndpointMetrics:
 
     def spent(self, worker_seconds: float, usd: float) -> None:
         """Note what one request took of the machine."""
-        self._passed["request"] += worker_seconds
+        self.passed["request"] += worker_seconds
         self._add("request", worker_seconds, usd)
         self._costs.add(usd)
 
@@ -217,19 +227,23 @@ class EndpointMetrics:
         """
         with self.families.lock:
             for phase in PHASES:
-                more = phases[phase] - self._passed[phase]
+                more = phases[phase] - self.passed[phase]
                 if phase != "request" and more > 0.0:
-                    self._passed[phase] = phases[phase]
+                    self.passed[phase] = phases[phase]
                     self._add(phase, more, price.usd(more))
-        whole = price.usd(sum(phases.values()))
-        gauge = self.families.cost_per_1k_usd.labels(*self._own)
-        gauge.set(1000.0 * whole / self.answers if self.answers else 0.0)
+        self._price_answers()
 
-    @property
-    def request_seconds(self) -> float:
-        """Seconds of the machine that requests took since start."""
-        return self._passed["request"]
+    def spent_besides(self, phase: str, seconds: float, usd: float) -> None:
+        """Note seconds of a machine that tells of itself: those of `PHASES` that no request took."""
+        self.passed[phase] += seconds
+        self._add(phase, seconds, usd)
+        self._price_answers()
+
+    def _price_answers(self) -> None:
+        gauge = self.families.cost_per_1k_usd.labels(*self._own)
+        gauge.set(1000.0 * self._usd / self.answers if self.answers else 0.0)
 
     def _add(self, phase: str, seconds: float, usd: float) -> None:
+        self._usd += usd
         self.families.worker_seconds.labels(*self._own, phase).inc(seconds)
         self.families.cost_usd.labels(*self._own, phase).inc(usd)

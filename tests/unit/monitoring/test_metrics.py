@@ -60,7 +60,7 @@ def used() -> EndpointMetrics:
     metrics.truncated(1)
     metrics.embeds(384)
     metrics.started_cold()
-    metrics.spent(0.5, 0.005)
+    metrics.spent(0.5, OURS.usd(0.5))
     metrics.fell_back("slow")
     metrics.pass_time({"cold_start": 2.0, "request": 0.5, "idle": 7.5}, OURS)
     return metrics
