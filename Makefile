@@ -42,6 +42,11 @@ $(VENV)/.test: $(VENV)/.train
 	@$(COMPILE)
 	@touch $@
 
+$(VENV)/.monitor: $(VENV)/.serve
+	$(INSTALL) --editable '.[pipelines,serving,monitoring]'
+	@$(COMPILE)
+	@touch $@
+
 # Other people's clients, in an environment of their own; uv takes seconds where pip takes minutes, but reads no pip.conf.
 $(CLIENTS)/.ready: tests/clients/requirements.txt $(VENV)/.train
 	@echo "Setting up $(CLIENTS)"
@@ -53,7 +58,7 @@ $(CLIENTS)/.ready: tests/clients/requirements.txt $(VENV)/.train
 serve: $(VENV)/.serve ## Search the newest trained retriever in a browser, until Ctrl-C; ARGS=--in-process takes one process
 	@$(RUN) -m deployment.serve --tied $(ARGS)
 
-monitor: $(VENV)/.serve monitoring-tools ## Watch running services: Prometheus, Alertmanager, Pushgateway and a page of panels, until Ctrl-C
+monitor: $(VENV)/.monitor monitoring-tools ## Watch running services: Prometheus, Alertmanager, Pushgateway and a page of panels, until Ctrl-C
 	@$(RUN) -m monitoring.monitor --tied $(ARGS)
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result

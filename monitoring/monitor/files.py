@@ -18,7 +18,7 @@ from retrieval.processes.servers import LOCALHOST
 
 TELEGRAM = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID")
 """Variables without which alerts go nowhere but to the page."""
-_SHOWN_ONLY = {"route": {"receiver": "page"}, "receivers": [{"name": "page"}]}
+SHOWN_ONLY = {"route": {"receiver": "page"}, "receivers": [{"name": "page"}]}
 """Alertmanager's configuration without Telegram: it groups alerts, which the page shows, and tells nobody."""
 
 
@@ -73,7 +73,7 @@ def _write_alertmanager(path: Path) -> None:
         _made("alertmanager.yml", "monitoring.alertmanager", "render", "--to", str(path))
     else:
         path.unlink(missing_ok=True)
-        path.write_text(yaml.safe_dump(_SHOWN_ONLY, sort_keys=False), encoding="utf-8")
+        path.write_text(yaml.safe_dump(SHOWN_ONLY, sort_keys=False), encoding="utf-8")
 
 
 def _made(what: str, module: str, *arguments: str) -> None:
