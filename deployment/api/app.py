@@ -101,7 +101,7 @@ class Standing:
     def phases(self) -> dict[str, float]:
         """Seconds since start by what the machine did."""
         uptime = time.monotonic() - self.started
-        cold_start, request = self.cold_start_seconds or uptime, self.metrics.request_seconds
+        cold_start, request = self.cold_start_seconds or uptime, self.metrics.passed["request"]
         return {"cold_start": cold_start, "request": request, "idle": max(0.0, uptime - cold_start - request)}
 
     def serving(self) -> Any:  # noqa: ANN401 - each service knows its own engine
