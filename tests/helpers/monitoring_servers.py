@@ -23,10 +23,10 @@ needs_pushgateway = pytest.mark.skipif(
 
 @contextmanager
 def pushgateway(folder: Path) -> Iterator[LocalServer]:
-    """A real one, which keeps nothing."""
+    """A real one."""
     port = free_port()
-    command = [str(tool(PUSHGATEWAY)), f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
-    with running("Pushgateway", command, port, {}, folder / "pushgateway.log") as server:
+    options = [f"--web.listen-address=127.0.0.1:{port}", f"--persistence.file={folder / 'pushed'}", "--log.level=error"]
+    with running("Pushgateway", [str(tool(PUSHGATEWAY)), *options], port, {}, folder / "pushgateway.log") as server:
         server.wait_until_ready("/-/ready", 30)
         yield server
 

@@ -12,6 +12,7 @@ from zenml import pipeline, step
 from zenml.client import Client
 from zenml.config.global_config import GlobalConfiguration
 from zenml.enums import ExecutionMode, ExecutionStatus
+from zenml.exceptions import RunInterruptedException
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.pipelines.pipeline_definition import Pipeline
 
@@ -29,6 +30,7 @@ from steps.monitoring.push_run_metrics import push_run, push_trained_run
 from tests.helpers.monitoring_servers import needs_pushgateway, pipeline_samples, pushgateway
 
 pytestmark = needs_pushgateway
+INTERRUPT = "Ctrl-C"
 
 
 class Unsavable:
@@ -44,6 +46,8 @@ class UnsavableMaterializer(BaseMaterializer):
 
 @library_step
 def measure(fault: str) -> tuple[Annotated[JudgedRuns, "found"], Annotated[Decision, "verdict"]]:
+    if fault == INTERRUPT:
+        raise KeyboardInterrupt
     if fault:
         raise ValueError(fault)
     queries = tuple(Query(f"q{n}", "?", ("a",), "?", source, "test") for n, source in enumerate(("title", "natural")))
@@ -126,6 +130,13 @@ def test_a_failing_step_pushes_the_failure_and_keeps_the_last_success(server: Lo
     assert shown['pipeline_run_success{pipeline="measured"}'] == 0
     last = 'pipeline_last_success_timestamp_seconds{pipeline="measured"}'
     assert shown[last] == before[last] < shown['pipeline_run_timestamp_seconds{pipeline="measured"}']
+
+
+def test_an_interrupted_run_is_a_failed_one(server: LocalServer) -> None:
+    run(measured, server.url)
+    with pytest.raises((KeyboardInterrupt, RunInterruptedException)):
+        run(measured, server.url, INTERRUPT)
+    assert pipeline_samples(server.url)['pipeline_run_success{pipeline="measured"}'] == 0
 
 
 def test_a_failure_while_saving_is_pushed_too(server: LocalServer) -> None:

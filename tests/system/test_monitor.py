@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.monitor.targets import write_targets
 from monitoring.pipeline_pushes import RunMetrics, push_run
 from monitoring.tools import ALERTMANAGER, PROMETHEUS, PUSHGATEWAY, find_tool
 from retrieval.processes.servers import LocalServer
@@ -62,6 +63,11 @@ def test_a_service_and_a_pipeline_are_seen_and_ctrl_c_leaves_no_process_and_no_p
     flags = json.loads(get(monitor.url("prometheus", "/api/v1/status/flags")))["data"]
     assert flags["web.enable-lifecycle"] == flags["web.enable-admin-api"] == "false"
     assert flags["enable-feature"] == "exemplar-storage"
+
+    write_targets(
+        tmp_path / "data/targets", {"bi-encoder": [f"127.0.0.1:{bi_encoder.port}"], "gateway": ["127.0.0.1:9"]}
+    )
+    eventually(lambda: bool(monitor.query('up{job="gateway"} == 0')))  # read again without a restart
 
     children = monitor.children()
     assert len(children) == 4
