@@ -9,7 +9,8 @@ from typing import get_args
 from deployment.bundle.format import Bundle, BundleFacts
 from deployment.errors import CODES, DeadlinePassed, Fallback, Overloaded
 from deployment.settings import ServingSettings
-from monitoring.endpoint_metrics import Build, EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import Build, KnownValues
 
 CLIENT_GONE = 499
 """Stands for the status of a request whose client left before its answer; nginx's number."""

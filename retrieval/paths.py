@@ -14,6 +14,11 @@ REPORTS_IN_WORK = CACHE / "reports"
 TRACKING = CACHE / "tracking"
 SERVE_LOGS = CACHE / "serve"
 
+MONITORING = Path("runs/monitoring")
+"""What was watched."""
+MONITORING_DATA = MONITORING / "servers"
+DROPPED_PUSHES = MONITORING / "pipelines"
+
 MODELS = Path("models")
 """What was trained, bundled or fetched."""
 KEPT = MODELS / LEGAL_RETRIEVER

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployment.api.handlers import BI_ENCODER_ACTIONS, CROSS_ENCODER_ACTIONS
 from deployment.service_metrics import known_values
-from monitoring.endpoint_metrics import MOST_VERSIONS, OTHER, Build, EndpointMetrics, Track
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import MOST_VERSIONS, OTHER, Build, Track
 from monitoring.metrics import MetricFamilies
 from retrieval.names import BI_ENCODER, CROSS_ENCODER
 

@@ -14,7 +14,8 @@ from prometheus_client import parser as text_format
 from prometheus_client.openmetrics import parser as openmetrics
 
 from monitoring.cost import Price
-from monitoring.endpoint_metrics import MOST_VERSIONS, OTHER, Build, EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import MOST_VERSIONS, OTHER, Build, KnownValues
 from monitoring.tools import PROMTOOL, find_tool, tool
 from monitoring.windows import WINDOW_SECONDS, Window
 from tests.helpers.metric_values import value_of

@@ -13,7 +13,7 @@ from deployment.gateway.remote import RemoteFirstStage, RemoteReranker, transpor
 from deployment.gateway.runpod_endpoint import RunPodTransport
 from deployment.gateway.stages import Document, RerankFault
 from deployment.gateway.worker_measures import WorkerMeasures
-from monitoring.endpoint_metrics import MOST_VERSIONS
+from monitoring.label_values import MOST_VERSIONS
 from monitoring.metrics import MetricFamilies
 from tests.helpers.metric_values import scraped
 from tests.helpers.tiny_bundle import tiny_corpus
