@@ -4,14 +4,13 @@ A machine is billed from its start to its stop, so cold starts and idle seconds 
 """
 
 from monitoring.cost.prices import PRICED_ON, USD_PER_SECOND, Price, price_of
-from monitoring.cost.worker_time import WorkerClock, usd_per_1k_requests, usd_per_request
+from monitoring.cost.worker_time import PHASES, WorkerTime
 
 __all__ = [
+    "PHASES",
     "PRICED_ON",
     "USD_PER_SECOND",
     "Price",
-    "WorkerClock",
+    "WorkerTime",
     "price_of",
-    "usd_per_1k_requests",
-    "usd_per_request",
 ]
