@@ -40,7 +40,6 @@ def cost(levels: ServiceLevels, chosen: str) -> tuple[Panel, ...]:
             unit=Unit.DOLLARS,
             kind=Kind.STAT,
             queries=(Query(f"max by ({BY}) (endpoint_cost_per_1k_requests{{{chosen}}})", "{{endpoint}} {{track}}"),),
-            width=6,
         ),
         Panel(
             id="cost-budget",
@@ -53,6 +52,5 @@ def cost(levels: ServiceLevels, chosen: str) -> tuple[Panel, ...]:
             kind=Kind.STAT,
             queries=(Query(spent, "all endpoints"),),
             limit=Limit(budget, f"budget {budget:g} USD"),
-            width=6,
         ),
     )

@@ -19,8 +19,8 @@ from monitoring.dashboards.panels import Dashboard, Kind, Panel, Query, Source, 
 from monitoring.rules.model import PAGE_URL
 
 COLUMNS = 24
-_HEIGHTS = {Kind.STAT: 5, Kind.LOGS: 9}
-_USUAL_HEIGHT = 8
+_HEIGHTS = {Kind.STAT: 5, Kind.LOGS: 10}
+_USUAL_HEIGHT = 10
 _GOOD, _BAD, _PLAIN = "green", "red", "blue"
 _QUERY_IDS = "ABCDEFGH"
 _VARIABLES = {Source.PROMETHEUS: "datasource", Source.LOKI: "logs"}
@@ -68,18 +68,19 @@ def grafana_json(dashboard: Dashboard) -> str:
 
 
 def _placed(dashboard: Dashboard) -> Iterator[tuple[str, _Place, Panel | None]]:
-    """Rows and panels from left to right and from top to bottom; None is a row's heading, with its title."""
+    """Rows and panels, each as high up as there is room; None is a row's heading, with its title."""
     number, y = 1, 0
     for section in dashboard.sections:
         yield section.title, _Place(number, 0, y, 1), None
-        number, x, y, lowest = number + 1, 0, y + 1, y + 1
+        number, lowest = number + 1, [y + 1] * COLUMNS
         for panel in section.panels:
-            if x + panel.width > COLUMNS:
-                x, y = 0, lowest
+            starts = range(COLUMNS - panel.width + 1)
+            top, x = min((max(lowest[start : start + panel.width]), start) for start in starts)
             height = _HEIGHTS.get(panel.kind, _USUAL_HEIGHT)
-            yield panel.title, _Place(number, x, y, height), panel
-            number, x, lowest = number + 1, x + panel.width, max(lowest, y + height)
-        y = lowest
+            yield panel.title, _Place(number, x, top, height), panel
+            number += 1
+            lowest[x : x + panel.width] = [top + height] * panel.width
+        y = max(lowest)
 
 
 def _links() -> list[build.DashboardLink]:

@@ -53,8 +53,8 @@ def _budget(levels: ServiceLevels, name: str, bad: str, bad_of_an_hour: str) -> 
         unit=Unit.SHARE,
         kind=Kind.STAT,
         queries=(Query(promql.budget_left(name, bad_of_an_hour, objective.budget_share), _WHO),),
-        limit=Limit(0.0, "budget spent", below=True),
-        width=6,
+        limit=Limit(0.0, "at 0 % the objective is missed", below=True),
+        width=12 if name == "latency" else 6,
     )
 
 
@@ -130,8 +130,7 @@ def _index_age(levels: ServiceLevels) -> Panel:
         queries=(
             Query(f"time() - min by ({BY}) (endpoint_index_created_timestamp_seconds{{{_CHOSEN}}})", _WHO),
         ),
-        limit=Limit(days * _DAY, f"{days:g} days"),
-        width=6,
+        limit=Limit(days * _DAY, f"limit {days:g} days"),
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def _runs(levels: ServiceLevels) -> tuple[Panel, ...]:
             queries=(
                 Query(f"time() - max by (pipeline) (pipeline_last_success_timestamp_seconds{_CHOSEN})", "{{pipeline}}"),
             ),
-            limit=None if shortest is None else Limit(shortest * _DAY, f"{shortest:g} days"),
+            limit=None if shortest is None else Limit(shortest * _DAY, f"limit {shortest:g} days"),
         ),
         Panel(
             id="pipeline-duration",

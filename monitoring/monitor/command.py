@@ -22,6 +22,7 @@ from monitoring.monitor.tunnel import Limits, limits, tunnel
 from monitoring.pipeline_pushes.pushgateway import ADDRESS
 from monitoring.tools import FOLDER_VARIABLE
 from retrieval.errors import ConfigError, RetrievalError
+from retrieval.extras import need
 from retrieval.paths import MONITORING_DATA
 from retrieval.processes.servers import (
     LocalServer,
@@ -85,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _watch(given: argparse.Namespace) -> None:
     """Look at what was typed, start, say where, and wait."""
     parent = os.getppid()
+    need("monitoring", "python -m monitoring.monitor")  # the page does
     targets = chosen_targets({service: getattr(given, service.replace("-", "_")) for service in DEFAULTS})
     retention, telegram = retention_checked(given.retention), tells_telegram()
     allowed = limits(given.ngrok_allow) if given.ngrok else None

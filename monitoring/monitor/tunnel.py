@@ -15,12 +15,16 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from retrieval.errors import ConfigError, ServerError
 from retrieval.extras import need
 from retrieval.processes.servers import LOCALHOST
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 TOKEN, PASSWORD = "NGROK_AUTHTOKEN", "MONITORING_NGROK_AUTH"
 _SHORTEST, _LONGEST = 8, 128
@@ -77,6 +81,24 @@ def _network(text: str) -> str:
     return str(found)
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _read(opener: urllib.request.OpenerDirector, url: str) -> tuple[str, str, bytes]:
+    """Status, type and content of what the gateway shows."""
+    try:
+        with opener.open(url, timeout=10) as shown:
+            return "200 OK", shown.headers.get("Content-Type", "text/plain"), shown.read(_MOST_METRICS)
+    except OSError:
+        return "502 Bad Gateway", "text/plain", b"the gateway does not answer\n"
+
+
 @contextmanager
 def metrics_door(gateway: str) -> Iterator[str]:
     """Serve the metrics of a gateway on a port of this machine, and nothing else; gives the address.
@@ -86,28 +108,17 @@ def metrics_door(gateway: str) -> Iterator[str]:
     """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path != "/metrics":
-                self._answer(404, b"only /metrics is here\n")
-                return
-            try:
-                with opener.open(f"http://{gateway}/metrics", timeout=10) as answer:
-                    self._answer(200, answer.read(_MOST_METRICS), answer.headers.get("Content-Type", "text/plain"))
-            except OSError:
-                self._answer(502, b"the gateway does not answer\n")
+    def answer(asked: WSGIEnvironment, start: StartResponse) -> list[bytes]:
+        status, kind, body = "404 Not Found", "text/plain", b"only /metrics is here\n"
+        if asked["PATH_INFO"] == "/metrics" and not asked.get("QUERY_STRING"):
+            if asked["REQUEST_METHOD"] != "GET":
+                status, body = "405 Method Not Allowed", b"metrics can only be read\n"
+            else:
+                status, kind, body = _read(opener, f"http://{gateway}/metrics")
+        start(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
 
-        def _answer(self, status: int, body: bytes, kind: str = "text/plain") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer((LOCALHOST, 0), Handler)
+    server = make_server(LOCALHOST, 0, answer, _Server, _Silent)
     thread = threading.Thread(target=server.serve_forever, name="metrics door", daemon=True)
     thread.start()
     try:

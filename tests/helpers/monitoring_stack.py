@@ -14,9 +14,9 @@ from pathlib import Path
 
 import httpx
 import yaml
+
 from monitoring.monitor.files import write_files
 from monitoring.monitor.servers import PAGE, Ports, Programs, commands
-
 from retrieval.processes.servers import LocalServer, free_port, running
 from tests.helpers.stub_bot_api import CHAT, TOKEN, StubBotApi
 

@@ -26,10 +26,19 @@ def stack() -> dict[str, Any]:
     return yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
 
 
-def test_it_is_what_the_compose_specification_allows(stack):
-    pytest.importorskip("check_jsonschema", reason="brings the specification's schema")
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.telegram.yaml"])
+def test_it_is_what_the_compose_specification_allows(name: str):
     schema = files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
-    jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(stack)
+    written = yaml.safe_load((MONITORING / name).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(written)
+
+
+def test_telegrams_file_replaces_alertmanagers_configuration_and_names_no_token(stack):
+    added = yaml.safe_load((MONITORING / "compose.telegram.yaml").read_text(encoding="utf-8"))
+    (mounted,) = added["services"]["alertmanager"]["volumes"]
+    replaced = stack["services"]["alertmanager"]["volumes"][0]
+    assert mounted.split("}:")[1] == replaced.partition(":")[2]
+    assert added["secrets"] == {"telegram_bot_token": {"environment": "TELEGRAM_BOT_TOKEN"}}
 
 
 def test_the_whole_stack_is_there(stack):
