@@ -15,11 +15,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from monitoring.monitor.files import TELEGRAM, tells_telegram, write_files
+from monitoring.alertmanager.config import Telegram
+from monitoring.alertmanager.settings import CHAT, TOKEN, read_telegram
+from monitoring.monitor.files import write_files
 from monitoring.monitor.servers import PAGE, RETENTION, Ports, Programs, commands, front_page, option, retention_checked
 from monitoring.monitor.targets import DEFAULTS, GATEWAY, chosen_targets
 from monitoring.monitor.tunnel import Limits, limits, tunnel
 from monitoring.pipeline_pushes.pushgateway import ADDRESS
+from monitoring.slo import SLO_FILE, load_service_levels
 from monitoring.tools import FOLDER_VARIABLE
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
@@ -40,7 +43,12 @@ _NAMES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "pushgatew
 
 @contextmanager
 def watching(
-    programs: Programs, ports: Ports, folder: Path, targets: Mapping[str, Sequence[str]], retention: str = RETENTION
+    programs: Programs,
+    ports: Ports,
+    folder: Path,
+    targets: Mapping[str, Sequence[str]],
+    retention: str = RETENTION,
+    telegram: Telegram | None = None,
 ) -> Iterator[dict[str, LocalServer]]:
     """Run the servers until the block ends, ready when it begins.
 
@@ -50,12 +58,13 @@ def watching(
         folder: For configuration, data and logs; made where missing.
         targets: Addresses by service.
         retention: How long Prometheus keeps samples.
+        telegram: Where alerts are told; None shows them on the page only.
 
     Raises:
         ConfigError: If a configuration cannot be written.
         ServerError: If a server does not become ready.
     """
-    write_files(folder, ports, targets)
+    write_files(folder, ports, targets, load_service_levels(SLO_FILE), telegram)
     started: dict[str, LocalServer] = {}
     with ExitStack() as opened:
         for name, command in commands(programs, ports, folder.absolute(), retention).items():
@@ -88,7 +97,7 @@ def _watch(given: argparse.Namespace) -> None:
     parent = os.getppid()
     need("monitoring", "python -m monitoring.monitor")  # the page does
     targets = chosen_targets({service: getattr(given, service.replace("-", "_")) for service in DEFAULTS})
-    retention, telegram = retention_checked(given.retention), tells_telegram()
+    retention, telegram = retention_checked(given.retention), read_telegram(os.environ)
     allowed = limits(given.ngrok_allow) if given.ngrok else None
     if given.ngrok_allow and not given.ngrok:
         raise ConfigError("--ngrok-allow: is for --ngrok, which is not given; add it")
@@ -97,9 +106,9 @@ def _watch(given: argparse.Namespace) -> None:
     programs = Programs.found(given.bin)
     ports = Ports(**{field.name: getattr(given, f"{field.name}_port") for field in fields(Ports)}).claimed()
     with ExitStack() as opened:
-        servers = opened.enter_context(watching(programs, ports, given.data, targets, retention))
+        servers = opened.enter_context(watching(programs, ports, given.data, targets, retention, telegram))
         public = _public(opened, targets, allowed)
-        sys.stdout.write(_said(programs, ports, given.data, targets, telegram, public))
+        sys.stdout.write(_said(programs, ports, given.data, targets, telegram is not None, public))
         sys.stdout.flush()
         serve_until_interrupted(list(servers.values()), [], [stop_without(parent)] if given.tied else [])
 
@@ -121,7 +130,7 @@ def _said(
     ]
     if public:
         lines.append(f"gateway's metrics, for a Prometheus elsewhere: {public}")
-    alerts = "go to Telegram" if telegram else f"are only shown on the page: {' and '.join(TELEGRAM)} are not set"
+    alerts = "go to Telegram" if telegram else f"are only shown on the page: {TOKEN} and {CHAT} are not set"
     return "\n".join([*lines, f"alerts         {alerts}", f"data and logs  {data}", "Ctrl-C to stop", ""])
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from monitoring.monitor.files import SHOWN_ONLY
+from monitoring.alertmanager.config import alertmanager_config
 from monitoring.monitor.targets import GATEWAY
 from monitoring.prometheus_config import prometheus_config
 from retrieval.names import BI_ENCODER, CROSS_ENCODER
@@ -37,7 +37,7 @@ def compose_files() -> dict[str, str]:
     targets = {f"targets/{name}.json": json.dumps([{"targets": [one]}]) + "\n" for name, one in TARGETS.items()}
     return {
         "prometheus.yml": head + yaml.safe_dump(config, sort_keys=False),
-        "alertmanager.yml": head + yaml.safe_dump(SHOWN_ONLY, sort_keys=False),
+        "alertmanager.yml": head + yaml.safe_dump(alertmanager_config(None), sort_keys=False),
         **targets,
     }
 

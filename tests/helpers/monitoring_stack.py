@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,8 +12,10 @@ from pathlib import Path
 import httpx
 import yaml
 
+from monitoring.alertmanager.config import Telegram
 from monitoring.monitor.files import write_files
 from monitoring.monitor.servers import PAGE, Ports, Programs, commands
+from monitoring.slo import SLO_FILE, load_service_levels
 from retrieval.processes.servers import LocalServer, free_port, running
 from tests.helpers.stub_bot_api import CHAT, TOKEN, StubBotApi
 
@@ -65,7 +64,7 @@ def until(true: Callable[[], object], seconds: float, what: str) -> float:
 
 @contextmanager
 def monitoring_stack(
-    folder: Path, targets: Mapping[str, Sequence[str]], bot: StubBotApi, slo: Path | None = None, hurry: int = 1
+    folder: Path, targets: Mapping[str, Sequence[str]], bot: StubBotApi, slo: Path = SLO_FILE, hurry: int = 1
 ) -> Iterator[MonitoringStack]:
     """Run the servers until the block ends.
 
@@ -73,13 +72,12 @@ def monitoring_stack(
         folder: For their files.
         targets: Addresses by service.
         bot: Stands in for Telegram.
-        slo: Objectives; None takes the project's.
+        slo: Objectives.
         hurry: How many times faster rules and servers look; a minute of the rules then passes in so many seconds less.
     """
     ports = Ports(free_port(), free_port(), free_port(), free_port())
-    write_files(folder, ports, targets)
-    made("monitoring.rules", "--to", folder / "rules", "--page", ports.url(PAGE), *(["--slo", slo] if slo else []))
-    made("monitoring.alertmanager", "render", "--to", folder / "alertmanager.yml", "--api-url", bot.url)
+    told = Telegram(int(CHAT), int(CHAT), TOKEN, api_url=bot.url)
+    write_files(folder, ports, targets, load_service_levels(slo), told)
     if hurry > 1:
         for path in (*(folder / "rules").glob("*.yaml"), folder / "prometheus.yml", folder / "alertmanager.yml"):
             path.write_text(hastened(path.read_text(encoding="utf-8"), hurry), encoding="utf-8")
@@ -93,14 +91,6 @@ def monitoring_stack(
         for name, server in servers.items():
             server.wait_until_ready("/health" if name == PAGE else "/-/ready", _READY_SECONDS)
         yield MonitoringStack(ports, servers, bot)
-
-
-def made(module: str, *arguments: object) -> None:
-    """Have a command of the project make a file, with the stub's token."""
-    telegram = {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": CHAT}
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | telegram, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def hastened(text: str, hurry: int) -> str:

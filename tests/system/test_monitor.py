@@ -141,7 +141,7 @@ def test_killed_hard_it_takes_its_servers_with_it(start: Callable[..., Monitor])
         (("--retention", "soon"), {}, "--retention: got 'soon'; give a time such as"),
         (("--bin", "/nowhere"), {}, "--bin: /nowhere: no such folder"),
         (("--page-port", "9999", "--prometheus-port", "9999"), {}, "give four different ones"),
-        ((), {"TELEGRAM_BOT_TOKEN": "1:x"}, "TELEGRAM_BOT_TOKEN is set without TELEGRAM_CHAT_ID"),
+        ((), {"TELEGRAM_BOT_TOKEN": "1:x"}, "TELEGRAM_CHAT_ID: not set"),
         (("--ngrok",), {}, "--ngrok: NGROK_AUTHTOKEN is not set"),
         (("--ngrok",), {"NGROK_AUTHTOKEN": "x"}, "--ngrok: anybody could read the metrics; set MONITORING_NGROK_AUTH"),
         (("--ngrok-allow", "203.0.113.7/32"), {}, "--ngrok-allow: is for --ngrok"),
