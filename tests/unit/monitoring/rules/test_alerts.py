@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from deployment.errors import CODES
+from monitoring.dashboards import panel_ids
 from monitoring.endpoint_metrics import OTHER
 from monitoring.rules.cases import read_cases
 from monitoring.rules.command import COMMAND, FOLDER, groups, main, rule_files
@@ -25,25 +26,6 @@ RUNBOOKS = ROOT / "docs/runbooks.md"
 LEVELS = load_service_levels()
 ALERTS = {alert.name: alert for group in groups(LEVELS) for alert in group.alerts}
 TESTS = sorted((FOLDER / "tests").glob("*.yaml"))
-MODEL_PANELS = (
-    "requests", "error-rate", "latency", "inference", "batch-size", "queue-depth", "queue-wait", "rejections",
-    "cold-starts", "tokens", "truncations", "cost",
-)  # fmt: skip
-PANELS = {
-    "overview": {
-        "availability", "availability-budget", "latency", "latency-budget", "reranked-share", "reranked-budget",
-        "index-age", "requests", "error-rate", "targets-up", "canary-errors", "canary-latency", "cost-rate",
-        "cost-per-1k", "cost-budget", "alerts-firing",
-    },
-    "pipeline": {
-        "pipeline-outcome", "pipeline-duration", "pipeline-last-success", "pipeline-evaluation", "pipeline-gates",
-        "pipeline-pushes-dropped",
-    },
-    "bi-encoder": {*(f"bi-encoder-{panel}" for panel in MODEL_PANELS), "bi-encoder-dimension"},
-    "cross-encoder": {
-        *(f"cross-encoder-{panel}" for panel in MODEL_PANELS), "cross-encoder-scores", "cross-encoder-score-range",
-    },
-}  # fmt: skip
 needs_promtool = pytest.mark.skipif(find_tool(PROMTOOL) is None, reason="no promtool; run make monitoring-tools")
 
 
@@ -152,7 +134,7 @@ def test_an_alert_says_how_grave_it_is_and_what_to_do_in_sentences(alert: Alert)
 def test_an_alerts_panel_is_one_that_there_is(alert: Alert):
     for url in alert.panel.urls(PAGE_URL).values():
         dashboard, panel = url.removeprefix(f"{PAGE_URL}/").split("#")
-        assert panel in PANELS[dashboard]
+        assert panel_ids()[panel] == dashboard
 
 
 def headings() -> list[str]:
