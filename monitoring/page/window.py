@@ -19,7 +19,7 @@ class Window:
 
     Attributes:
         name: Key of `RANGES`.
-        end: Unix time of the last step, a multiple of the step, so that a refresh moves no bar.
+        end: Unix time of the last step, at most one scrape ago.
         now: Unix time, for what is asked as of now.
     """
 
@@ -30,8 +30,7 @@ class Window:
     @classmethod
     def ending(cls, now: float, name: str = USUAL_RANGE) -> Window:
         """The window that ends at a Unix time."""
-        step = RANGES[name] / STEPS
-        return cls(name, now // step * step, now)
+        return cls(name, now // SCRAPE_SECONDS * SCRAPE_SECONDS, now)
 
     @property
     def seconds(self) -> int:

@@ -59,9 +59,7 @@ def test_files(levels: ServiceLevels, page: str = PAGE_URL) -> dict[str, str]:
 def config_file() -> str:
     """The configuration beside them, with the names that servers have in ``monitoring/compose.yaml``."""
     preface = f"Made by `{COMMAND}` from monitoring/prometheus_config.py; make monitor writes one of its own."
-    config = prometheus_config(
-        Path("targets"), Path(RULES), "alertmanager:9093", "pushgateway:9091", "localhost:9090"
-    )
+    config = prometheus_config(Path("targets"), Path(RULES), "alertmanager:9093", "pushgateway:9091", "localhost:9090")
     return written([preface], config)
 
 
