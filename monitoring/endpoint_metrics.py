@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from monitoring.cost import Price
+from monitoring.cost import PHASES, Price
 from monitoring.label_values import LOADING, LONGEST_VERSION, MOST_VERSIONS, OTHER, Build, KnownValues, Track
-from monitoring.metrics import PHASES, MetricFamilies
+from monitoring.metrics import MetricFamilies
 from monitoring.windows import Window
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)

@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 
 from retrieval.errors import ConfigError
+from retrieval.paths import MONITORING_TOOLS
 
 FOLDER_VARIABLE = "MONITORING_BIN"
 """Names a folder with the programs, which goes before all others."""
-UNPACKED = Path(".cache/monitoring/usr/bin")
+UNPACKED = MONITORING_TOOLS
 PROMETHEUS, ALERTMANAGER, PUSHGATEWAY = "prometheus", "prometheus-alertmanager", "prometheus-pushgateway"
 PROMTOOL, AMTOOL = "promtool", "amtool"
 _SHARE = Path("/usr/share/prometheus")

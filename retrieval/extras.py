@@ -16,6 +16,7 @@ EXTRAS = {
     "runpod": ("runpod",),
     "s3": ("boto3",),
     "adapters": ("peft",),
+    "ngrok": ("ngrok",),
 }
 """Modules that a command needs from each extra of pyproject.toml."""
 

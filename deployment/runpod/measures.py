@@ -8,7 +8,8 @@ from collections import deque
 from typing import Any
 
 from deployment.runpod.cold_start import ColdStart
-from monitoring.cost import Price
+from monitoring.cost import Price, WorkerTime
+from monitoring.cost.worker_time import COLD_START, IDLE, REQUEST
 from monitoring.endpoint_metrics import EndpointMetrics
 
 _MOST_FORWARDS = 64
@@ -23,20 +24,21 @@ class WorkerMeasures:
 
     def __init__(self, metrics: EndpointMetrics, price: Price, cold_start: ColdStart) -> None:
         """Begin; the worker's process has just started."""
-        self._metrics, self._price, self._cold_start = metrics, price, cold_start
-        self._started = time.monotonic() - cold_start.seconds
-        self._told = {"cold_start": 0.0, "idle": 0.0}
+        self._metrics, self._price = metrics, price
+        self._worker = WorkerTime(began=time.monotonic() - cold_start.seconds)
+        self._told = {COLD_START: 0.0, IDLE: 0.0}
         self._cold_starts = 0
         metrics.forwards = deque(maxlen=_MOST_FORWARDS)
 
     def count_cold_start(self) -> None:
         """A model was loaded from nothing."""
+        self._worker.ready()
         self._metrics.started_cold()
         self._cold_starts += 1
 
     def since_last(self) -> dict[str, Any]:
         """Plain values for an answer, which must be sent."""
-        self._metrics.pass_time(self._phases(), self._price)
+        self._metrics.pass_time(self._worker.phases(self._metrics.passed[REQUEST]), self._price)
         seconds = {phase: self._metrics.passed[phase] - told for phase, told in self._told.items()}
         self._told = {phase: self._metrics.passed[phase] for phase in self._told}
         forwards = [[round(taken, 6), rows] for taken, rows in self._metrics.forwards or ()]
@@ -51,8 +53,3 @@ class WorkerMeasures:
             "usd": {phase: self._price.usd(value) for phase, value in seconds.items()},
             "forwards": forwards,
         }
-
-    def _phases(self) -> dict[str, float]:
-        uptime, request = time.monotonic() - self._started, self._metrics.passed["request"]
-        cold_start = min(self._cold_start.seconds, uptime)
-        return {"cold_start": cold_start, "request": request, "idle": max(0.0, uptime - cold_start - request)}

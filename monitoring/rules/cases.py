@@ -20,7 +20,7 @@ Duration = Annotated[str, Field(pattern=r"^(\d+[smhdw])+$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Firing(_Part):
@@ -57,7 +57,7 @@ class Case(_Part):
         name: What it shows.
         of: Labels of all its series.
         interval: Between their samples.
-        series: Values by series, in promtool's notation.
+        series: Values by series, in promtool's notation; ``"0x80"`` in quotes, which YAML else takes for 128.
         alerts: Moments by alert.
         samples: Of recorded numbers.
     """
