@@ -102,7 +102,7 @@ def _quality() -> tuple[Panel, ...]:
             queries=(
                 Query(
                     f"max by (pipeline, metric, stage, queries) (pipeline_evaluation_value{_CHOSEN})",
-                    "{{metric}} {{stage}} ({{queries}})",
+                    "{{pipeline}} {{metric}} {{stage}} ({{queries}})",
                 ),
             ),
         ),
@@ -115,7 +115,7 @@ def _quality() -> tuple[Panel, ...]:
             empty="No gate has told the Pushgateway of itself yet.",
             unit=Unit.STATE,
             kind=Kind.STATE,
-            queries=(Query(f"min by (pipeline, gate) (pipeline_gate_passed{_CHOSEN})", "{{gate}}"),),
+            queries=(Query(f"min by (pipeline, gate) (pipeline_gate_passed{_CHOSEN})", "{{pipeline}} {{gate}}"),),
             states=("stopped", "passed"),
         ),
     )

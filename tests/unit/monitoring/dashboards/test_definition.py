@@ -14,6 +14,7 @@ from monitoring.dashboards import all_dashboards, panel_ids
 from monitoring.dashboards.panels import Dashboard, Kind, Panel, Query, Source, Unit
 from monitoring.metrics import MetricFamilies
 from monitoring.page.choices import Choices
+from monitoring.pipeline_pushes.run_metrics import NAMES
 from monitoring.rules.command import groups
 from monitoring.rules.model import Record
 from monitoring.slo import load_service_levels
@@ -40,11 +41,6 @@ EXPECTED = {
 }  # fmt: skip
 DASHBOARDS = all_dashboards()
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels]
-PUSHED = {
-    "pipeline_run_success", "pipeline_run_duration_seconds", "pipeline_run_timestamp_seconds",
-    "pipeline_last_success_timestamp_seconds", "pipeline_evaluation_value", "pipeline_gate_passed",
-    "pipeline_pushes_dropped_total",
-}  # fmt: skip
 OWN = {"up", "ALERTS"}
 each_panel = pytest.mark.parametrize(("dashboard", "panel"), PANELS, ids=[panel.id for _, panel in PANELS])
 
@@ -99,7 +95,7 @@ def test_a_query_uses_variables_of_its_dashboard_and_metrics_that_exist(dashboar
         assert used <= declared
         if panel.source is Source.PROMETHEUS:
             assert query.metrics
-            assert set(query.metrics) <= exported() | recorded | PUSHED | OWN
+            assert set(query.metrics) <= exported() | recorded | set(NAMES) | OWN
 
 
 def test_limits_are_those_of_the_objectives_file() -> None:
