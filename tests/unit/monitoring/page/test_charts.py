@@ -134,6 +134,7 @@ def test_states_are_told_in_words_and_a_series_that_ended_is_gone() -> None:
     assert [one.get("class") for one in by_class(picture, "state")][:2] == ["state good", "state bad"]
     fires = states(panel(Kind.STATE, Unit.STATE, states=("silent", "firing"), one_is_bad=True), data, WINDOW)
     assert [one.get("class") for one in by_class(fires, "now")] == ["now good", "now bad", "now none"]
+    assert [one.text for one in by_class(fires, "now")] == ["silent", "firing", "silent"]
 
 
 def test_a_number_says_in_words_whether_it_is_good() -> None:
