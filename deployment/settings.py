@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from monitoring.logs import LogFormat
 from retrieval.errors import ConfigError
 from retrieval.paths import HIDDEN_STATES, PULLED
 
@@ -62,6 +63,9 @@ class ServingSettings(BaseSettings):
     states: Path = Field(HIDDEN_STATES, description="Cross-encoder: folder of what was read of the law beforehand.")
     cors_origins: Listed = Field((), description="Origins whose pages may call, by comma; none by default.")
     log_questions: bool = Field(False, description="Write questions into the log; they can be personal.")
+    log_format: LogFormat = Field("auto", description="Lines of the log: json, text, or text on a terminal alone.")
+    otlp_endpoint: str = Field("", description="Trace collector, as in http://127.0.0.1:4318; empty: no traces.")
+    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of the traces begun here that is kept.")
     bi_encoder_url: str = Field("", description="Gateway: address of the bi-encoder service.")
     cross_encoder_url: str = Field("", description="Gateway: address of the cross-encoder service.")
     service_key: str = Field("", description="Gateway: API key of the two services; empty sends none.")

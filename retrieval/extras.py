@@ -16,6 +16,7 @@ EXTRAS = {
     "runpod": ("runpod",),
     "s3": ("boto3",),
     "adapters": ("peft",),
+    "tracing": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
     "ngrok": ("ngrok",),
 }
 """Modules that a command needs from each extra of pyproject.toml."""
@@ -31,9 +32,16 @@ def need(extra: str, purpose: str) -> None:
     Raises:
         ConfigError: If one of its packages is not installed.
     """
-    lacking = [module for module in EXTRAS[extra] if find_spec(module) is None]
+    lacking = [module for module in EXTRAS[extra] if not _is_there(module)]
     if lacking:
         raise ConfigError(f"{purpose} needs {', '.join(lacking)}, not installed here; pip install -e '.[{extra}]'")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that would hold it
+        return False
 
 
 @contextmanager

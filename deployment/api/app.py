@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from deployment.api.handlers import Asked
 from deployment.api.middleware import OPEN_PATHS, ServiceMiddleware
+from deployment.api.request_ids import REQUEST_ID_HEADER
 from deployment.api.responses import ERRORS, Health, Ready
 from deployment.api.validation_errors import invalid
 from deployment.bundle.format import BundleFacts
@@ -27,10 +28,12 @@ from deployment.settings import ServingSettings
 from monitoring.cost import Price, WorkerTime, price_of
 from monitoring.cost.worker_time import REQUEST
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.traces import TRACE_KEYS
 from retrieval.errors import RetrievalError
 
 _logger = logging.getLogger(__name__)
 _MACHINERY = "machinery"
+_HEADERS = ("authorization", "content-type", "x-api-key", "x-deadline-seconds")
 _LONGEST_PATH, _LONGEST_MESSAGE = 200, 300
 _LONGEST_DEADLINE_SECONDS = 600.0
 Load = Callable[[], "Engine"]
@@ -158,7 +161,8 @@ def create_app(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "x-api-key", "x-deadline-seconds"],
+            allow_headers=[*_HEADERS, REQUEST_ID_HEADER, *TRACE_KEYS],
+            expose_headers=[REQUEST_ID_HEADER],
         )
     return app
 

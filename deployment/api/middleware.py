@@ -8,37 +8,24 @@ import hmac
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
-from starlette.datastructures import MutableHeaders
-
-from deployment.api.strict_json import write_json
+from deployment.api.request_ids import request_id_of
+from deployment.api.visit import Message, Scope, Send, Visit
 from deployment.errors import BodyTooLarge, BodyTooSlow, RateLimited, Refusal, Unauthorized
 from deployment.service_metrics import CLIENT_GONE
 from deployment.settings import ServingSettings
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.logs import REQUEST_ID
+from monitoring.traces import NO_SPAN, server_span
 
 _logger = logging.getLogger(__name__)
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/metrics", "/openapi.json"})
 """Asked by machinery, without a key; not counted as requests."""
-"""Status under which requests are counted whose client left before the answer."""
-SECURITY_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-}
-"""Set on every answer that does not set them itself."""
 _MOST_CALLERS = 10_000
 
 
@@ -117,7 +104,12 @@ class ServiceMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, send, self._metrics, scope["path"] not in self._open_paths)
+        counted = scope["path"] not in self._open_paths
+        REQUEST_ID.set(request_id_of(scope["headers"]))
+        with server_span(scope["headers"]) if counted else NO_SPAN as span:
+            await self._answer(Visit(scope, send, self._metrics, counted, span), scope, receive)
+
+    async def _answer(self, visit: Visit, scope: Scope, receive: Receive) -> None:
         try:
             if scope["path"] not in self._open_paths and scope["method"] != "OPTIONS":
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -129,10 +121,10 @@ class ServiceMiddleware:
         except Refusal as refusal:
             await visit.refuse(refusal)
         except Exception:
-            _logger.exception("%s %s failed", scope["method"], scope["path"])
+            _logger.exception("a request failed at %s", getattr(scope.get("route"), "path", "no route"))
             await visit.refuse(Refusal("the service failed on this request; it was logged"))
         finally:
-            visit.count()
+            visit.end()
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body, within its limits of size and time."""
@@ -161,7 +153,7 @@ class ServiceMiddleware:
             if not message.get("more_body", False):
                 return b"".join(pieces)
 
-    async def _inside(self, visit: _Visit, scope: Scope, receive: Receive, body: bytes) -> None:
+    async def _inside(self, visit: Visit, scope: Scope, receive: Receive, body: bytes) -> None:
         """Run the application, and stop it if the client leaves."""
         left = asyncio.Event()
         first = True
@@ -193,43 +185,3 @@ class ServiceMiddleware:
         finally:
             watcher.cancel()
             work.cancel()
-
-
-class _Visit:
-    """One request on its way: what was answered, and how long it took."""
-
-    def __init__(self, scope: Scope, send: Send, metrics: EndpointMetrics, counted: bool) -> None:
-        self._counted = counted
-        self.status, self.started = 0, False
-        self._scope, self._send, self._metrics = scope, send, metrics
-        self._came = time.monotonic()
-        scope.setdefault("state", {})
-
-    async def send(self, message: Message) -> None:
-        """Pass a message on, with the security headers."""
-        if message["type"] == "http.response.start":
-            self.status, self.started = message["status"], True
-            headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
-        await self._send(message)
-
-    async def refuse(self, refusal: Refusal) -> None:
-        """Answer with an error, unless an answer has begun."""
-        if self._counted:
-            self._metrics.failed(refusal.code)
-        if self.started:
-            return
-        body = write_json(refusal.body())
-        headers = {**refusal.headers, "content-type": "application/json", "content-length": str(len(body))}
-        if refusal.status in {408, 413}:
-            headers["connection"] = "close"  # what is left of the body is not read
-        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": refusal.status, "headers": raw})
-        await self.send({"type": "http.response.body", "body": body})
-
-    def count(self) -> None:
-        """Enter the request into the metrics."""
-        if self._counted:
-            action = str(self._scope["state"].get("action", ""))
-            self._metrics.answered(action, self.status or CLIENT_GONE, time.monotonic() - self._came)

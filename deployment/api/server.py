@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -19,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from deployment.api.strict_json import write_json
 from deployment.errors import Malformed
 from deployment.settings import ServingSettings
+from monitoring.logs import set_up_logs
+from monitoring.traces import start_tracing
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.telemetry import telemetry_off
 
@@ -40,10 +41,11 @@ def run_service(make_app: MakeApp, settings: ServingSettings, port: int) -> int:
         0 after a signal, 1 if the service could not be loaded or the port is taken, 2 for a mistake in the settings.
     """
     telemetry_off()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    failed = asyncio.Event()
+    lines, failed = set_up_logs(settings.log_format), asyncio.Event()
     try:
         app = make_app(settings, failed.set)
+        lines.source = app.state.standing.metrics
+        stop_tracing = start_tracing(app.state.standing.name, settings.otlp_endpoint, settings.trace_ratio)
     except RetrievalError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1
@@ -55,6 +57,7 @@ def run_service(make_app: MakeApp, settings: ServingSettings, port: int) -> int:
             http=_impatient(settings.head_timeout_seconds),
             ws="none",
             lifespan="on",
+            log_config=None,  # its lines go where all others go
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -68,6 +71,8 @@ def run_service(make_app: MakeApp, settings: ServingSettings, port: int) -> int:
         server.run()
     except SystemExit:  # uvicorn's way to say that the port is taken; it has logged it
         return 1
+    finally:
+        stop_tracing()
     return 1 if failed.is_set() or not server.started else 0
 
 

@@ -13,7 +13,7 @@ ENV PATH=/packages/bin:$PATH
 COPY pyproject.toml README.md LICENSE deployment/docker/constraints.txt ./
 ARG TORCH=cu130
 RUN pip install --no-cache-dir --constraint constraints.txt \
-    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" "torch==2.13.0+${TORCH}" ".[runpod]"
+    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" "torch==2.13.0+${TORCH}" ".[runpod,tracing]"
 COPY retrieval retrieval
 COPY monitoring monitoring
 COPY deployment deployment

@@ -11,7 +11,7 @@ ENV PATH=/packages/bin:$PATH
 COPY pyproject.toml README.md LICENSE deployment/docker/constraints.txt ./
 ARG TORCH=cpu
 RUN pip install --no-cache-dir --constraint constraints.txt \
-    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" "torch==2.13.0+${TORCH}" ".[serving]"
+    --extra-index-url "https://download.pytorch.org/whl/${TORCH}" "torch==2.13.0+${TORCH}" ".[serving,tracing]"
 COPY retrieval retrieval
 COPY monitoring monitoring
 COPY deployment deployment

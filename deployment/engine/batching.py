@@ -8,12 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Generic
 
 from deployment.engine.fair_queue import Batch, FairQueue, Item, Request, Result, Waiting
 from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded, Refusal
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.traces import record_span
 from retrieval.errors import RetrievalError
 from retrieval.models.backbone.batching import SMALLEST_SHARE_TOKENS
 
@@ -121,6 +123,8 @@ class Batcher(Generic[Item, Result]):
                 timer.cancel()
             self._queue.forget(request)
         ended, results = time.monotonic(), [result for result in request.results if result is not None]
+        record_span("queue wait", now, request.started)
+        record_span("forward", request.started, ended)
         return Batched(results, request.started - now, ended - request.started, request.worker_seconds)
 
     async def close(self) -> None:
@@ -177,7 +181,8 @@ class Batcher(Generic[Item, Result]):
             batch = self._take()
             if batch.rows:
                 alone = not self._running and not self._queue.requests
-                task = asyncio.create_task(self._run(batch, self._workers if alone else 1))
+                work = self._run(batch, self._workers if alone else 1)
+                task = asyncio.create_task(work, context=Context())  # of no request, for it has rows of many
                 self._running.add(task)
                 task.add_done_callback(self._ended)
 
@@ -233,7 +238,7 @@ class Batcher(Generic[Item, Result]):
 
     def _fail(self, batch: Batch[Item, Result], error: Exception) -> None:
         if not isinstance(error, (Refusal, RetrievalError)):
-            _logger.error("the model failed", exc_info=error)
+            batch.rows[0].request.context.run(_logger.error, "the model failed", exc_info=error)
         fault = error if isinstance(error, Refusal) else ModelFault("the model failed on this request; it was logged")
         for request in {row.request for row in batch.rows}:
             if not request.done.done():

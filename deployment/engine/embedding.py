@@ -14,6 +14,7 @@ from deployment.bundle.format import BundleFacts
 from deployment.engine.model_queue import ModelQueue, Read, Rows, Timings
 from deployment.errors import InvalidInput
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.traces import span
 from retrieval.data.cleaning import CleanLine, clean_line, clean_text
 from retrieval.data.fields import query_texts
 from retrieval.data.segmentation import segment_texts
@@ -165,7 +166,8 @@ class EmbeddingEngine:
             stage = retriever.first_stage(queries, embedded.vectors)
             return retriever.answers(stage, stage.hybrid, top_k)
 
-        answers = await self._queue.prepare(find)
+        with span("search"):
+            answers = await self._queue.prepare(find)
         spent = time.monotonic() - searching
         timings = embedded.timings
         prepared = searching - started - timings.queue - timings.infer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -60,6 +61,7 @@ class Request(Generic[Item, Result]):
         tokens: That still wait.
         started: When its first item was taken, monotonic seconds; 0 before.
         worker_seconds: Its share of the forwards so far.
+        context: In which it was asked, for what is logged of it.
     """
 
     waiting: deque[Waiting[Item]]
@@ -70,6 +72,7 @@ class Request(Generic[Item, Result]):
     tokens: int
     started: float = 0.0
     worker_seconds: float = 0.0
+    context: Context = field(default_factory=copy_context)
 
 
 @dataclass

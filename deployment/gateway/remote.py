@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deployment.api.request_ids import outgoing_headers
 from deployment.api.responses import FirstStageOut
 from deployment.errors import NotReady, Overloaded, Refusal, UpstreamFault
 from deployment.gateway.readiness import KEY_ADVICE, KEY_REFUSED, PROBE, look_at, other_index
@@ -212,7 +213,13 @@ def _client(url: str, key: str, timeout_seconds: float, transport: Transport) ->
         timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
         transport=transport or httpx.AsyncHTTPTransport(limits=_CONNECTIONS, retries=_RETRIES),
         follow_redirects=False,
+        event_hooks={"request": [_belonging]},
     )
+
+
+async def _belonging(request: httpx.Request) -> None:
+    """Tells a service which request and trace its work is part of."""
+    request.headers.update(outgoing_headers())
 
 
 def _refused(response: httpx.Response) -> str:

@@ -14,6 +14,7 @@ from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.payloads import ComponentsOut, HitOut, SearchOut, TimingsOut, WeightsOut
 from deployment.gateway.stages import Document, FirstStage, RerankFault
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.traces import span
 from retrieval.data.cleaning import CleanLine, clean_line
 from retrieval.search.results import Answer, reranked, to_rerank
 from retrieval.search.settings import RetrieverSettings
@@ -101,7 +102,8 @@ class SearchEngine:
         if not asked:
             raise InvalidInput("question: nothing readable is in it; type what you want to know")
         depth = self._settings.rerank_depth if rerank and self._reranker else 0
-        found = await self._first_stage.search(asked, max(top_k, depth))
+        with span("first stage", "client"):
+            found = await self._first_stage.search(asked, max(top_k, depth))
         searched = time.monotonic()
         final = await self._rerank(asked, found) if rerank else Reranked(found, False, None)
         ended = time.monotonic()
@@ -130,7 +132,8 @@ class SearchEngine:
         if not documents:
             return Reranked(found, False, None)
         try:
-            probabilities = await self._reranker.score(question, documents)
+            with span("rerank", "client"):
+                probabilities = await self._reranker.score(question, documents)
         except RerankFault as fault:
             return Reranked(found, False, fault.reason)
         return Reranked(reranked(found, probabilities, settings), True, None)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -73,7 +74,7 @@ class ServiceWatch:
         if self._seen is not None and self._age(self._seen) < _FRESH_SECONDS:
             return self._seen
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._note())
+            self._looking = asyncio.create_task(self._note(), context=Context())  # no part of one request
         await asyncio.wait({self._looking}, timeout=self._patience_seconds)  # goes on if whoever asks leaves
         if self._seen is None or (not self._seen.reason and self._age(self._seen) > _TRUSTED_SECONDS):
             return Seen(self._clock(), f"{self._named} has not answered for {self._patience_seconds:g} s")

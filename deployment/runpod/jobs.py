@@ -9,10 +9,13 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from deployment.api.field_types import json_type
+from deployment.api.request_ids import ENVELOPE, REQUEST_ID_HEADER, sane_request_id
 from deployment.api.strict_json import read_json, write_json
 from deployment.errors import InvalidInput, Refusal
 
 Output = dict[str, Any]
+_REQUEST_ID = ENVELOPE[REQUEST_ID_HEADER]
+_ENVELOPE = frozenset(ENVELOPE.values())  # no part of the payload
 
 
 def job_input(job: object) -> Mapping[str, Any]:
@@ -28,8 +31,15 @@ def job_input(job: object) -> Mapping[str, Any]:
         written = to_json(given, inf_nan_mode="constants")
     except (PydanticSerializationError, UnicodeEncodeError) as error:
         raise InvalidInput("input: holds text that is not Unicode, or is nested too deep; send JSON") from error
-    read: Mapping[str, Any] = read_json(written)
-    return read
+    read: dict[str, Any] = read_json(written)
+    return {name: value for name, value in read.items() if name not in _ENVELOPE}
+
+
+def envelope_of(job: object) -> dict[str, Any]:
+    """What an input says of the request and the trace that its job is part of; the job's own id where it names none."""
+    own, given = (job, job.get("input")) if isinstance(job, dict) else ({}, None)
+    told = {name: given[name] for name in _ENVELOPE & given.keys()} if isinstance(given, dict) else {}
+    return {**told, _REQUEST_ID: sane_request_id(told.get(_REQUEST_ID) or own.get("id"))}
 
 
 def job_output(values: Mapping[str, Any]) -> Output:

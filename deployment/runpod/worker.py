@@ -6,23 +6,28 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deployment.api.access_log import log_access
 from deployment.api.handlers import Asked
-from deployment.errors import ModelFault, NotReady, Refusal, ServingError
+from deployment.errors import NotReady, Refusal, ServingError
 from deployment.runpod.cold_start import ColdStart
-from deployment.runpod.jobs import Output, job_error, job_input, job_output
+from deployment.runpod.jobs import Output, envelope_of, job_error, job_input, job_output
 from deployment.runpod.measures import WorkerMeasures
 from deployment.runpod.openai_route import is_routed
 from deployment.service_metrics import endpoint_metrics
 from deployment.settings import ServingSettings, read_settings
 from monitoring.cost import Price, price_of
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.logs import REQUEST_ID, set_up_logs
+from monitoring.traces import job_span, start_tracing
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
 from retrieval.telemetry import telemetry_off
@@ -102,25 +107,48 @@ class Worker(Generic[Engine]):
 
     async def handle(self, job: dict[str, Any]) -> Output:
         """Answer a job; every failure is an answer too, with a code and never a traceback."""
+        started, envelope, refusal = time.monotonic(), envelope_of(job), None
+        REQUEST_ID.set(envelope["request_id"])
+        with job_span(envelope) as span:
+            try:
+                output = await self._answer(job)
+            except Refusal as error:
+                refusal, output = error, job_error(error, await self._to_be_replaced(error))
+            action, status = self._action(job), HTTPStatus.OK if refusal is None else refusal.status
+            told = {"track": self.metrics.track, "model_version": self.metrics.model_version}
+            span.ends_as(f"job {action}".rstrip(), status, {"action": action, **told})
+            log_access(status, time.monotonic() - started, action, refusal)
+        return output
+
+    async def _answer(self, job: dict[str, Any]) -> Output:
         try:
             loaded = await self._ready()
         except RetrievalError as error:
             _logger.error("%s", error)  # noqa: TRY400 - the message says all, a trace nothing
-            return job_error(NotReady(str(error), retry_after_seconds=1), refresh_worker=True)
+            raise NotReady(str(error), retry_after_seconds=1) from error
         try:
             given = job_input(job)
             output = job_output(await self._endpoint.act(loaded.engine, given, Asked(self._price)))
-        except ModelFault as fault:
-            return job_error(fault, refresh_worker=not await self._sound(loaded))
-        except Refusal as refusal:
-            return job_error(refusal)
-        except Exception:
+        except Refusal:
+            raise
+        except Exception as error:
             _logger.exception("a job failed")
-            hidden = Refusal("something went wrong here; it was logged, so ask again or tell the operator")
-            return job_error(hidden, refresh_worker=not await self._sound(loaded))
+            raise Refusal("something went wrong here; it was logged, so ask again or tell the operator") from error
         if is_routed(given):
             return output
         return output | self._first(loaded.engine) | {"measures": self._measures.since_last()}
+
+    async def _to_be_replaced(self, refusal: Refusal) -> bool:
+        """Whether the platform should start another worker in the place of this one."""
+        if self._loaded is None:
+            return True
+        return refusal.status == Refusal.status and not await self._sound(self._loaded)
+
+    def _action(self, job: dict[str, Any]) -> str:
+        """What was asked for, of the few things that can be."""
+        given = job.get("input")
+        action = given.get("action") if isinstance(given, dict) else None
+        return action if action in self._endpoint.actions else ""
 
     async def _ready(self) -> _Loaded[Engine]:
         async with self._loading:
@@ -160,16 +188,20 @@ def run_worker(endpoint: Endpoint[Engine]) -> int:
     """
     telemetry_off()
     os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # its default writes every output into the log
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         need("runpod", f"the {endpoint.name} worker")
         import runpod
 
         settings = read_settings()
-        worker = Worker(endpoint, settings)
+        lines, worker = set_up_logs(settings.log_format), Worker(endpoint, settings)
+        lines.source = worker.metrics
+        stop_tracing = start_tracing(endpoint.name, settings.otlp_endpoint, settings.trace_ratio)
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     runpod.serverless.register_fitness_check(worker.fit)
-    runpod.serverless.start({"handler": worker.handle, "concurrency_modifier": lambda _: settings.jobs})
+    try:
+        runpod.serverless.start({"handler": worker.handle, "concurrency_modifier": lambda _: settings.jobs})
+    finally:
+        stop_tracing()
     return 0

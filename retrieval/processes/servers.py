@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -114,7 +115,18 @@ class LocalServer:
             self.pipe.close()
 
     def _last_words(self) -> str:
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        return "\n".join(map(_readable, self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]))
+
+
+def _readable(line: str) -> str:
+    """A line of a log for a person: of one in JSON the level, the message and the traceback."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line
+    if not (isinstance(said, dict) and "message" in said):
+        return line
+    return " ".join(str(said[key]) for key in ("level", "message", "exception") if key in said)
 
 
 def free_port(wanted: int = 0) -> int:

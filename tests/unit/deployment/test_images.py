@@ -18,7 +18,12 @@ from tests.helpers.dockerfile import ROOT, in_context, read_stages
 
 FOLDER = ROOT / "deployment/docker"
 FILES = sorted(FOLDER.glob("*.Dockerfile"))
-NEWER_IN_IMAGES = {"fastapi", "runpod", "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-semantic-conventions"}
+NEWER_IN_IMAGES = {
+    "fastapi",
+    "runpod",
+    *(f"opentelemetry-{part}" for part in ("api", "sdk", "proto", "semantic-conventions")),
+    *(f"opentelemetry-exporter-otlp-proto-{part}" for part in ("common", "http")),
+}
 """RunPod's newer SDK asks for them; ZenML and MLflow cannot have them."""
 
 
@@ -93,7 +98,7 @@ def test_everything_that_an_image_asks_for_is_pinned_as_it_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     shipped = pins(FOLDER / "constraints.txt")
-    for text in [*project["dependencies"], *extras["serving"], *extras["runpod"]]:
+    for text in [*project["dependencies"], *extras["serving"], *extras["runpod"], *extras["tracing"]]:
         asked = Requirement(text)
         if asked.name != project["name"]:
             assert asked.specifier.contains(shipped[canonicalize_name(asked.name)]), text

@@ -64,3 +64,13 @@ def test_one_that_does_not_become_ready_is_an_error_with_what_it_says(tmp_path):
                 server.wait_until_ready("/ready", 0.5)
         with pytest.raises(ServerError, match=r"not ready at .*/ready in 0.5 s, which says waits for the bi-encoder"):
             server.wait_until_ready("/ready", 0.5)
+
+
+def test_last_words_in_json_are_shown_as_a_person_reads_them(tmp_path):
+    said = {"timestamp": "2026-01-01", "level": "ERROR", "message": "it broke", "service": "gateway"}
+    code = f"import json, sys; print(json.dumps({said!r})); print('3'); print('plain', flush=True); sys.exit(3)"
+    with (
+        running("broken", [sys.executable, "-c", code], 1, {}, tmp_path / "log") as server,
+        pytest.raises(ServerError, match=r"last of its log:\nERROR it broke\n3\nplain$"),
+    ):
+        serve_until_interrupted([server])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -12,6 +13,7 @@ import pytest
 from deployment.engine.batching import Batcher
 from deployment.engine.fair_queue import FairQueue, Request, Waiting
 from deployment.errors import DeadlinePassed, ModelFault, NotReady, Overloaded
+from monitoring.logs import REQUEST_ID
 from tests.helpers.metric_values import value_of
 from tests.unit.deployment.held_model import HeldModel
 
@@ -281,4 +283,38 @@ async def test_a_wall_clock_that_jumps_changes_nothing(metrics, monkeypatch):
     assert done.results == [5, 5, 5]
     assert 0 <= done.queue_seconds < 5
     assert 0 <= done.infer_seconds < 5
+    await queue.close()
+
+
+async def test_a_fault_in_a_shared_batch_is_logged_under_the_request_whose_it_is(metrics):
+    def work(items, _):
+        if 3 in items:
+            raise ValueError("cannot read a three")
+        return list(items)
+
+    logged = []
+
+    class Listening(logging.Handler):
+        def emit(self, record):
+            logged.append((record.getMessage(), REQUEST_ID.get()))
+
+    async def asked(name, item):
+        REQUEST_ID.set(name)
+        return await queue.run([item])
+
+    held, listening = HeldModel(work), Listening()
+    queue = batcher(held, metrics)
+    logging.getLogger("deployment.engine.batching").addHandler(listening)
+    try:
+        first = asyncio.create_task(asked("first", 5))
+        await held.entered()
+        others = [asyncio.create_task(asked(f"other {item}", item)) for item in (2, 3, 4)]
+        await asyncio.sleep(0)
+        held.release()
+        ended = await asyncio.gather(first, *others, return_exceptions=True)
+    finally:
+        logging.getLogger("deployment.engine.batching").removeHandler(listening)
+    assert held.batches[1] == [2, 3, 4]
+    assert [isinstance(one, ModelFault) for one in ended] == [False, False, True, False]
+    assert logged == [("the model failed", "other 3")]
     await queue.close()
