@@ -14,6 +14,7 @@ from deployment.gateway.runpod_endpoint import RunPodTransport
 from deployment.gateway.stages import Document, RerankFault
 from deployment.gateway.worker_measures import WorkerMeasures
 from monitoring.label_values import MOST_VERSIONS
+from monitoring.logs import REQUEST_ID
 from monitoring.metrics import MetricFamilies
 from tests.helpers.metric_values import scraped
 from tests.helpers.tiny_bundle import tiny_corpus
@@ -86,6 +87,16 @@ def test_a_finished_job_is_the_answer_of_the_service_and_what_its_worker_tells_i
     assert runpod.counted("endpoint_queue_wait_seconds_sum") == pytest.approx(0.003)
     assert (runpod.counted("endpoint_tokens_total"), runpod.counted("endpoint_truncations_total")) == (40, 1)
     assert runpod.counted("endpoint_score_value_count") == 1
+
+
+def test_a_job_names_the_request_that_it_is_part_of():
+    runpod = RunPod({"status": "COMPLETED", "output": output()})
+    token = REQUEST_ID.set("asked-1")
+    try:
+        runpod.score()
+    finally:
+        REQUEST_ID.reset(token)
+    assert runpod.asked[0][2]["input"]["request_id"] == "asked-1"
 
 
 def test_a_job_that_waits_for_a_worker_is_asked_for_until_it_has_ended():
