@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train serve dashboard airflow-check test test-all browser monitoring-tools lint fmt clean
+.PHONY: help train serve monitor dashboard airflow-check test test-all browser monitoring-tools lint fmt clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,11 @@ $(VENV)/.test: $(VENV)/.train
 	@$(COMPILE)
 	@touch $@
 
+$(VENV)/.monitor: $(VENV)/.serve
+	$(INSTALL) --editable '.[pipelines,serving,monitoring]'
+	@$(COMPILE)
+	@touch $@
+
 # Other people's clients, in an environment of their own; uv takes seconds where pip takes minutes, but reads no pip.conf.
 $(CLIENTS)/.ready: tests/clients/requirements.txt $(VENV)/.train
 	@echo "Setting up $(CLIENTS)"
@@ -52,6 +57,9 @@ $(CLIENTS)/.ready: tests/clients/requirements.txt $(VENV)/.train
 
 serve: $(VENV)/.serve ## Search the newest trained retriever in a browser, until Ctrl-C; ARGS=--in-process takes one process
 	@$(RUN) -m deployment.serve --tied $(ARGS)
+
+monitor: $(VENV)/.monitor monitoring-tools ## Watch running services: Prometheus, Alertmanager, Pushgateway and a page of panels, until Ctrl-C
+	@$(RUN) -m monitoring.monitor --tied $(ARGS)
 
 train: $(VENV)/.train ## Set up, then train on the bundled codes and print the result
 	$(RUN) run.py --pipeline training

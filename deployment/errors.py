@@ -159,15 +159,10 @@ class NotReady(Refusal):
 
 Fallback = Literal["slow", "down", "bad_answer", "overloaded", "circuit_open", "no_reranker"]
 """Why a question is answered without the reranking it asked for, which is no error."""
-CODES = tuple(
-    sorted(
-        {
-            kind.code
-            for kind in (
-                Refusal, Malformed, Unauthorized, NotFound, MethodNotAllowed, BodyTooSlow, BodyTooLarge, InvalidInput,
-                RateLimited, Overloaded, DeadlinePassed, ModelFault, UpstreamFault, NotReady,
-            )
-        }
-    )
+_KINDS: tuple[type[Refusal], ...] = (
+    Refusal, Malformed, Unauthorized, NotFound, MethodNotAllowed, BodyTooSlow, BodyTooLarge, InvalidInput, RateLimited,
+    Overloaded, DeadlinePassed, ModelFault, UpstreamFault, NotReady,
 )  # fmt: skip
-"""Every code there is."""
+STATUS_OF = {kind.code: kind.status for kind in sorted(_KINDS, key=lambda kind: kind.code)}
+"""HTTP's status by code."""
+CODES = tuple(STATUS_OF)

@@ -9,7 +9,8 @@ from typing import get_args
 from deployment.bundle.format import Bundle, BundleFacts
 from deployment.errors import CODES, DeadlinePassed, Fallback, Overloaded
 from deployment.settings import ServingSettings
-from monitoring.endpoint_metrics import Build, EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import Build, KnownValues
 
 CLIENT_GONE = 499
 """Stands for the status of a request whose client left before its answer; nginx's number."""
@@ -26,14 +27,18 @@ def endpoint_metrics(name: str, actions: Sequence[str], settings: ServingSetting
         actions: That it can be asked.
         settings: Its track.
     """
-    known = KnownValues(
+    return EndpointMetrics(name, known_values(actions), settings.track)
+
+
+def known_values(actions: Sequence[str]) -> KnownValues:
+    """What labels of an endpoint's metrics can say."""
+    return KnownValues(
         actions=actions,
         statuses=[str(status) for status in _STATUSES],
         errors=CODES,
         rejections=(Overloaded.code, DeadlinePassed.code, CLIENT_LEFT),
         fallbacks=get_args(Fallback),
     )
-    return EndpointMetrics(name, known, settings.track)
 
 
 def build_of(model_version: str, facts: BundleFacts, bundle: Bundle | None = None) -> Build:

@@ -1,66 +1,20 @@
-"""What a service counts: its own metrics under its own labels, whose values are a bounded set whatever clients send."""
+"""What a service counts, under its own labels."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, TypeVar
 
-from monitoring.cost import Price
-from monitoring.metrics import PHASES, MetricFamilies
+from prometheus_client import Counter, Gauge, Histogram
+
+from monitoring.cost import PHASES, Price
+from monitoring.label_values import LOADING, LONGEST_VERSION, MOST_VERSIONS, OTHER, Build, KnownValues, Track
+from monitoring.metrics import MetricFamilies
 from monitoring.windows import Window
 
-OTHER = "other"
-"""Stands for any value of a label that is not known beforehand."""
-LOADING = "loading"
-"""Version of the model before there is one."""
-MOST_VERSIONS = 8
-"""Versions of a model that one process tells apart; a further one counts as `OTHER`."""
-_LONGEST_VERSION = 64
-Track = Literal["stable", "canary"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Build:
-    """What a process serves.
-
-    Attributes:
-        model_version: As its answers have it.
-        retriever: Version of the retriever that the model belongs to.
-        index: Version of the index; empty where there is none.
-        data: Version of the training data.
-        code: Commit of the training.
-        articles: That can be found; None without an index.
-        index_created: Unix time of the index, in seconds; None where it is not known.
-    """
-
-    model_version: str
-    retriever: str = ""
-    index: str = ""
-    data: str = ""
-    code: str = ""
-    articles: int | None = None
-    index_created: float | None = None
-
-
-@dataclass(frozen=True)
-class KnownValues:
-    """Values of labels whose first count must not be lost: Prometheus sees no increase in a series that begins with it.
-
-    Attributes:
-        actions: Of requests.
-        statuses: Of answers.
-        errors: Codes.
-        rejections: Reasons.
-        fallbacks: Reasons.
-    """
-
-    actions: Sequence[str] = ()
-    statuses: Sequence[str] = ()
-    errors: Sequence[str] = ()
-    rejections: Sequence[str] = ()
-    fallbacks: Sequence[str] = ()
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 
 class EndpointMetrics:
@@ -72,6 +26,8 @@ class EndpointMetrics:
         model_version: Value of the label ``model_version``.
         families: What is shown.
         answers: Requests answered so far.
+        passed: Seconds of the machine so far, by `PHASES`.
+        forwards: Seconds and rows of the last forwards, where somebody wants to know and set this; None keeps none.
     """
 
     def __init__(
@@ -89,7 +45,9 @@ class EndpointMetrics:
         self._own = (endpoint, track, LOADING)
         self._build: tuple[str, ...] | None = None
         self._costs, self._scores = Window(clock), Window(clock)
-        self._passed = dict.fromkeys(PHASES, 0.0)
+        self._usd, self.passed = 0.0, dict.fromkeys(PHASES, 0.0)
+        self._children: dict[tuple[object, ...], Any] = {}
+        self.forwards: deque[tuple[float, int]] | None = None
         self._begin_at_zero()
 
     def serves(self, build: Build) -> None:
@@ -97,6 +55,7 @@ class EndpointMetrics:
         with self.families.lock:
             before, self.model_version = self._own, self._bounded(build.model_version)
             self._own = (self.endpoint, self.track, self.model_version)
+            self._children = {}
             if before != self._own:
                 self._forget(before)
                 self._costs, self._scores = Window(self._clock), Window(self._clock)
@@ -107,7 +66,7 @@ class EndpointMetrics:
         families, texts = self.families, (build.retriever, build.index, build.data, build.code)
         if self._build is not None:
             families.build_info.remove(*self._build)
-        self._build = (*self._own, *(text[:_LONGEST_VERSION] for text in texts))
+        self._build = (*self._own, *(text[:LONGEST_VERSION] for text in texts))
         families.build_info.labels(*self._build).set(1)
         if build.articles is not None:
             families.index_articles.labels(*self._own).set(build.articles)
@@ -116,7 +75,7 @@ class EndpointMetrics:
 
     def _bounded(self, version: str) -> str:
         """The version as a value of a label."""
-        short = version[:_LONGEST_VERSION] or "unknown"
+        short = version[:LONGEST_VERSION] or "unknown"
         if short not in self._versions and len(self._versions) > MOST_VERSIONS:
             return OTHER
         self._versions.add(short)
@@ -149,62 +108,75 @@ class EndpointMetrics:
         families.score_min.watch(own, self._scores)
         families.score_max.watch(own, self._scores)
 
+    def _of(self, metric: Metric, *values: str) -> Metric:
+        """A metric under our labels; kept, for looking it up in the metric costs more than counting."""
+        found: Metric | None = self._children.get((metric, *values))
+        if found is None:
+            found = self._children[metric, *values] = metric.labels(*self._own, *values)
+        return found
+
     def answered(self, action: str, status: int, seconds: float, trace_id: str | None = None) -> None:
         """Count a request that was answered; its trace, if there is one, is the bucket's exemplar."""
         self.answers += 1
         known = action if action in self._actions else OTHER
-        self.families.requests.labels(*self._own, known, str(status)).inc()
+        self._of(self.families.requests, known, str(status)).inc()
         exemplar = {"trace_id": trace_id} if trace_id else None
-        self.families.request_seconds.labels(*self._own, known).observe(seconds, exemplar)
+        self._of(self.families.request_seconds, known).observe(seconds, exemplar)
 
     def failed(self, code: str) -> None:
         """Count a request that was answered with an error."""
-        self.families.errors.labels(*self._own, code if code in self._known.errors else OTHER).inc()
+        self._of(self.families.errors, code if code in self._known.errors else OTHER).inc()
 
     def rejected(self, reason: str) -> None:
         """Count a request that was dropped before any compute."""
-        self.families.rejections.labels(*self._own, reason).inc()
+        self._of(self.families.rejections, reason).inc()
 
     def fell_back(self, reason: str) -> None:
         """Count a request that was answered without the reranking it asked for."""
-        self.families.fallbacks.labels(*self._own, reason).inc()
+        self._of(self.families.fallbacks, reason).inc()
 
     def started_cold(self) -> None:
         """Count a model that was loaded from nothing."""
-        self.families.cold_starts.labels(*self._own).inc()
+        self._of(self.families.cold_starts).inc()
 
     def waited(self, seconds: float) -> None:
         """Note how long a request waited for the model."""
-        self.families.queue_wait_seconds.labels(*self._own).observe(seconds)
+        self._of(self.families.queue_wait_seconds).observe(seconds)
 
     def waiting(self, rows: int) -> None:
         """Note how many rows wait now."""
-        self.families.queue_depth.labels(*self._own).set(rows)
+        self._of(self.families.queue_depth).set(rows)
 
     def computed(self, seconds: float, rows: int, tokens: int) -> None:
         """Note one forward of the model."""
-        self.families.inference_seconds.labels(*self._own).observe(seconds)
-        self.families.batch_size.labels(*self._own).observe(rows)
-        self.families.tokens.labels(*self._own).inc(tokens)
+        self._of(self.families.inference_seconds).observe(seconds)
+        self._of(self.families.batch_size).observe(rows)
+        self.read(tokens)
+        if self.forwards is not None:
+            self.forwards.append((seconds, rows))
+
+    def read(self, tokens: int) -> None:
+        """Count tokens that the model read."""
+        self._of(self.families.tokens).inc(tokens)
 
     def truncated(self, texts: int) -> None:
         """Count texts that lost their end."""
-        self.families.truncations.labels(*self._own).inc(texts)
+        self._of(self.families.truncations).inc(texts)
 
     def embeds(self, dimension: int) -> None:
         """Note the size of vectors."""
-        self.families.dimension.labels(*self._own).set(dimension)
+        self._of(self.families.dimension).set(dimension)
 
     def scored(self, scores: Sequence[float]) -> None:
         """Note the scores of one request."""
-        histogram = self.families.score.labels(*self._own)
+        histogram = self._of(self.families.score)
         for score in scores:
             histogram.observe(score)
             self._scores.add(score)
 
     def spent(self, worker_seconds: float, usd: float) -> None:
         """Note what one request took of the machine."""
-        self._passed["request"] += worker_seconds
+        self.passed["request"] += worker_seconds
         self._add("request", worker_seconds, usd)
         self._costs.add(usd)
 
@@ -217,19 +189,23 @@ class EndpointMetrics:
         """
         with self.families.lock:
             for phase in PHASES:
-                more = phases[phase] - self._passed[phase]
+                more = phases[phase] - self.passed[phase]
                 if phase != "request" and more > 0.0:
-                    self._passed[phase] = phases[phase]
+                    self.passed[phase] = phases[phase]
                     self._add(phase, more, price.usd(more))
-        whole = price.usd(sum(phases.values()))
-        gauge = self.families.cost_per_1k_usd.labels(*self._own)
-        gauge.set(1000.0 * whole / self.answers if self.answers else 0.0)
+        self._price_answers()
 
-    @property
-    def request_seconds(self) -> float:
-        """Seconds of the machine that requests took since start."""
-        return self._passed["request"]
+    def spent_besides(self, phase: str, seconds: float, usd: float) -> None:
+        """Note seconds of a machine that tells of itself: those of `PHASES` that no request took."""
+        self.passed[phase] += seconds
+        self._add(phase, seconds, usd)
+        self._price_answers()
+
+    def _price_answers(self) -> None:
+        gauge = self._of(self.families.cost_per_1k_usd)
+        gauge.set(1000.0 * self._usd / self.answers if self.answers else 0.0)
 
     def _add(self, phase: str, seconds: float, usd: float) -> None:
-        self.families.worker_seconds.labels(*self._own, phase).inc(seconds)
-        self.families.cost_usd.labels(*self._own, phase).inc(usd)
+        self._usd += usd
+        self._of(self.families.worker_seconds, phase).inc(seconds)
+        self._of(self.families.cost_usd, phase).inc(usd)

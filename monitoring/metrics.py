@@ -13,9 +13,6 @@ from monitoring.windows import Slot, WindowGauge
 
 IDENTITY = ("endpoint", "track", "model_version")
 """Labels of every metric: which service, stable or canary, and the version of the model that answered."""
-PHASES = ("cold_start", "request", "idle")
-"""What the seconds of a machine were spent on; together they are its time from start to stop."""
-
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Bounds of durations; objectives on latency must be one of them, for then they are exact."""
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -11,12 +11,14 @@ from pipelines.inputs import base_inputs, data_inputs, ingest_section, split_sec
 from pipelines.launch import launched
 from pipelines.next_command import Following
 from pipelines.results import Outcome, load_output
+from pipelines.with_pushes import failures_pushed, pushing, with_pushes
 from retrieval.config.schema import Config
 from steps.data.ingest_articles import ingest_articles
 from steps.data.preprocess_text import preprocess_text
 from steps.data.segment_text import segment_text
 from steps.data.split_queries import split_queries
 from steps.data.validate_data import validate_data
+from steps.monitoring.push_run_metrics import push_run
 
 
 def dataset_steps(config: Config) -> tuple[Any, Any]:  # ZenML's own handles of artifacts to come
@@ -40,12 +42,14 @@ def dataset_steps(config: Config) -> tuple[Any, Any]:  # ZenML's own handles of 
 @pipeline(name="data", execution_mode=ExecutionMode.FAIL_FAST)
 def data_pipeline(config: Config) -> None:
     """Law and questions, cleaned, cut, segmented, split and checked."""
-    dataset_steps(config)
+    _, valid = dataset_steps(config)
+    pushing(push_run, config, after=valid)
 
 
 def run(config: Config, cache: bool) -> Outcome:
     """Run the pipeline and tell what the dataset holds."""
-    response = launched(data_pipeline, config, cache)
+    with failures_pushed(data_pipeline, config):
+        response = launched(with_pushes(data_pipeline, config), config, cache)
     report = load_output(response, "validate_data", "validation_report")
     lines = [
         f"{report.articles:,} articles in {report.passages:,} passages, {report.queries:,} queries",

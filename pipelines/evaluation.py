@@ -12,6 +12,7 @@ from pipelines.inputs import compute_of, without
 from pipelines.launch import folder_for_steps, launched
 from pipelines.preflight import folder_ready
 from pipelines.results import Outcome, exported_report, load_output
+from pipelines.with_pushes import failures_pushed, pushing, with_pushes
 from pipelines.with_tracking import tracking_ready, unsent, with_tracking
 from registry.versions import MAIN, RETRIEVER, artifact_of, find_version, name_of
 from retrieval.config.schema import Config
@@ -25,6 +26,7 @@ from retrieval.model_store import STAGES
 from steps.evaluation.export_reports import export_report
 from steps.evaluation.index_corpus import index_corpus
 from steps.evaluation.score_questions import score_questions
+from steps.monitoring.push_run_metrics import push_evaluated_run
 
 
 @pipeline(name="evaluation", execution_mode=ExecutionMode.FAIL_FAST)
@@ -43,7 +45,7 @@ def evaluation_pipeline(config: Config, version: str) -> None:
         section = without(config.data, "source", "laws", "corpus", "questions", "test_questions")
         inputs = files_fingerprint([evaluation.corpus])
         retriever = index_corpus(retriever, str(evaluation.corpus), inputs, section, **compute)
-    report, _ = with_tracking(score_questions, config)(
+    report, found = with_tracking(score_questions, config)(
         retriever,
         str(evaluation.questions),
         files_fingerprint([evaluation.questions]),
@@ -54,7 +56,9 @@ def evaluation_pipeline(config: Config, version: str) -> None:
         **compute,
     )
     if output := folder_for_steps(evaluation.output):
-        export_report(report, output)
+        pushing(push_evaluated_run, config, found, after=export_report(report, output))
+    else:
+        pushing(push_evaluated_run, config, found, after=report)
 
 
 def run(config: Config, cache: bool) -> Outcome:
@@ -73,7 +77,9 @@ def run(config: Config, cache: bool) -> Outcome:
     version = find_version(evaluation.model)
     artifact_of(version, MAIN[RETRIEVER])
     staged = evaluation.model in STAGES
-    response = launched(evaluation_pipeline, config, cache, evaluation.model if staged else name_of(version))
+    with failures_pushed(evaluation_pipeline, config):
+        ready = with_pushes(evaluation_pipeline, config)
+        response = launched(ready, config, cache, evaluation.model if staged else name_of(version))
     report: Report = load_output(response, "score_questions", "evaluation_report")
     page = exported_report(response, report, evaluation.output)
     found: JudgedRuns = load_output(response, "score_questions", "evaluation_runs")

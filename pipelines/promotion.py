@@ -10,6 +10,7 @@ from pipelines.launch import require_foreground
 from pipelines.next_command import Following
 from pipelines.results import Outcome, finished, load_output
 from pipelines.with_alerts import announcing, failures_announced, with_alerts
+from pipelines.with_pushes import failures_pushed, pushing, with_pushes
 from registry.announcements import announce_promotion, announce_rollback
 from registry.ledger import next_number
 from registry.mlflow_mirror import resolve
@@ -19,6 +20,7 @@ from registry.versions import RETRIEVER, find_version, in_stage, link_to_version
 from retrieval.config.schema import Config
 from retrieval.errors import ConfigError
 from retrieval.records import Decision
+from steps.monitoring.push_run_metrics import push_judged_run
 from steps.promotion.judge_promotion import judge_promotion
 from steps.promotion.move_production import promote_version, roll_back
 from tracking.connection import connect, require
@@ -32,13 +34,17 @@ def promotion_pipeline(config: Config, version: str, production: str, change: in
     """Judge a version against production and promote it if it passes."""
     measured = without(config.evaluation, "questions", "corpus", "model", "output")
     decision = judge_promotion(version, production, config.gates, measured, config.seed)
-    announcing(promote_version, announce_promotion)(decision, version, production, change, config.tracking.experiment)
+    promote = announcing(promote_version, announce_promotion)
+    moved = promote(decision, version, production, change, config.tracking.experiment)
+    pushing(push_judged_run, config, decision, after=moved)
 
 
 @pipeline(name="rollback", enable_cache=False, execution_mode=ExecutionMode.FAIL_FAST)
 def rollback_pipeline(config: Config, production: str, previous: str, change: int) -> None:
     """Put the version that was in production before back there."""
-    announcing(roll_back, announce_rollback)(production, previous, change, config.tracking.experiment)
+    back = announcing(roll_back, announce_rollback)
+    now, decision = back(production, previous, change, config.tracking.experiment)
+    pushing(push_judged_run, config, decision, after=now)
 
 
 def run(config: Config, cache: bool) -> Outcome:
@@ -56,8 +62,9 @@ def run(config: Config, cache: bool) -> Outcome:
     candidate = find_version(wanted).name
     if candidate == production:
         return Outcome([f"legal-retriever {production} is in production already"], [_SHOW])
-    with failures_announced(promotion_pipeline):
-        response = finished(with_alerts(promotion_pipeline)(config, candidate, production, change))
+    with failures_announced(promotion_pipeline), failures_pushed(promotion_pipeline, config):
+        ready = with_pushes(with_alerts(promotion_pipeline), config)
+        response = finished(ready(config, candidate, production, change))
     decision: Decision = load_output(response, "judge_promotion", "promotion_decision")
     before = f"in place of {production}" if production else "as the first"
     verdict = f"is in production {before}" if decision.passed else "was refused; production stays as it was"
@@ -75,8 +82,9 @@ def _roll_back(config: Config, production: str, change: int) -> Outcome:
         raise ConfigError(
             f"promotion.rollback: version {production} is the first in production; there is none before it"
         )
-    with failures_announced(rollback_pipeline):
-        response = finished(with_alerts(rollback_pipeline)(config, production, previous, change))
+    with failures_announced(rollback_pipeline), failures_pushed(rollback_pipeline, config):
+        ready = with_pushes(with_alerts(rollback_pipeline), config)
+        response = finished(ready(config, production, previous, change))
     link_to_version(response.steps["roll_back"].outputs["promotion_decision"][0], find_version(production))
     decision: Decision = load_output(response, "roll_back", "promotion_decision")
     if not decision.passed:

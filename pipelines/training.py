@@ -15,6 +15,7 @@ from pipelines.next_command import Following
 from pipelines.preflight import folder_ready, models_ready, place_ready
 from pipelines.results import Outcome, exported_reports, kept_retriever, load_output
 from pipelines.with_alerts import announcing, failures_announced, with_alerts
+from pipelines.with_pushes import failures_pushed, pushing, with_pushes
 from pipelines.with_tracking import tracking_ready, unsent, with_tracking
 from registry.announcements import announce_training
 from registry.production_check import production_ready
@@ -25,6 +26,7 @@ from retrieval.paths import KEPT, REPORTS_IN_WORK
 from steps.evaluation.evaluate_bi_encoder import evaluate_bi_encoder
 from steps.evaluation.evaluate_cross_encoder import evaluate_cross_encoder
 from steps.evaluation.export_reports import export_reports
+from steps.monitoring.push_run_metrics import push_trained_run
 from steps.promotion.gate_retriever import gate_retriever
 from steps.promotion.keep_retriever import keep_retriever
 from steps.promotion.notify_result import notify_result
@@ -83,7 +85,10 @@ def training_pipeline(config: Config) -> None:
         config.tracking.experiment,
     )
     left = _leaving(retriever, made, bi_report, cross_report, config)
-    announcing(notify_result, announce_training)(test_runs, validation_runs, decision, made, measured, seed, after=left)
+    told = announcing(notify_result, announce_training)(
+        test_runs, validation_runs, decision, made, measured, seed, after=left
+    )
+    pushing(push_trained_run, config, test_runs, decision, after=told)
 
 
 def _leaving(retriever: Any, made: Any, bi_report: Any, cross_report: Any, config: Config) -> list[Any]:  # noqa: ANN401
@@ -109,8 +114,8 @@ def run(config: Config, cache: bool) -> Outcome:
     models_ready(config)
     tracking_ready(config)
     production_ready(production_name())
-    with failures_announced(training_pipeline):
-        response = launched(with_alerts(training_pipeline), config, cache)
+    with failures_announced(training_pipeline), failures_pushed(training_pipeline, config):
+        response = launched(with_pushes(with_alerts(training_pipeline), config), config, cache)
     reports = exported_reports(response, config.reports)
     made = load_output(response, "register_versions", "versions")
     kept = kept_retriever(response, made)

@@ -44,18 +44,19 @@ def failures_announced(pipeline: Pipeline) -> Iterator[None]:
     if Client().active_stack.alerter is None:
         yield
         return
-    before = _newest_run(pipeline)
+    before = newest_run(pipeline)
     try:
         yield
     except HandedOver:  # no failure: the pipeline runs later and elsewhere
         raise
     except Exception as error:
-        run = _newest_run(pipeline)
+        run = newest_run(pipeline)
         if run is not None and run.status == ExecutionStatus.FAILED and (before is None or run.id != before.id):
             announce_unseen_failure(run.id, error)
         raise
 
 
-def _newest_run(pipeline: Pipeline) -> PipelineRunResponse | None:
+def newest_run(pipeline: Pipeline) -> PipelineRunResponse | None:
+    """The run of a pipeline that was made last; None where there is none."""
     found = Client().list_pipeline_runs(pipeline_name=pipeline.name, sort_by="desc:created", size=1).items
     return found[0] if found else None

@@ -12,10 +12,12 @@ from retrieval.errors import ConfigError
 EXTRAS = {
     "pipelines": ("zenml", "mlflow", "matplotlib", "jinja2", "scipy"),
     "serving": ("fastapi", "uvicorn", "httptools", "prometheus_client", "httpx", "pydantic_settings"),
+    "monitoring": ("fastapi", "uvicorn", "httpx", "markdown_it"),
     "runpod": ("runpod",),
     "s3": ("boto3",),
     "adapters": ("peft",),
     "tracing": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
+    "ngrok": ("ngrok",),
 }
 """Modules that a command needs from each extra of pyproject.toml."""
 

@@ -13,6 +13,12 @@ HIDDEN_STATES = CACHE / "hidden-states"
 REPORTS_IN_WORK = CACHE / "reports"
 TRACKING = CACHE / "tracking"
 SERVE_LOGS = CACHE / "serve"
+MONITORING_TOOLS = CACHE / "monitoring/usr/bin"
+
+MONITORING = Path("runs/monitoring")
+"""What was watched."""
+MONITORING_DATA = MONITORING / "servers"
+DROPPED_PUSHES = MONITORING / "pipelines"
 
 MODELS = Path("models")
 """What was trained, bundled or fetched."""

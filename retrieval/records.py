@@ -184,9 +184,11 @@ class Decision:
         passed: The verdict.
         reasons: One sentence for each rule, in the order judged.
         values: The numbers the rules looked at.
+        gates: Whether each rule was passed, by its name; empty in decisions stored before rules had names.
     """
 
     subject: str
     passed: bool
     reasons: tuple[str, ...]
     values: Mapping[str, float] = field(default_factory=dict)
+    gates: Mapping[str, bool] = field(default_factory=dict)

@@ -25,7 +25,8 @@ from deployment.api.validation_errors import invalid
 from deployment.bundle.format import BundleFacts
 from deployment.errors import InvalidInput, MethodNotAllowed, NotFound, NotReady, Refusal
 from deployment.settings import ServingSettings
-from monitoring.cost import Price, price_of
+from monitoring.cost import Price, WorkerTime, price_of
+from monitoring.cost.worker_time import REQUEST
 from monitoring.endpoint_metrics import EndpointMetrics
 from monitoring.traces import TRACE_KEYS
 from retrieval.errors import RetrievalError
@@ -76,6 +77,7 @@ class Standing:
         engine: What it serves; None until it is loaded.
         fault: Why it could not be loaded.
         started: Monotonic time of its start.
+        worker: What its machine did since then.
         cold_start_seconds: From start to ready; 0 before.
     """
 
@@ -85,6 +87,7 @@ class Standing:
     engine: Engine | None = None
     fault: str = ""
     started: float = field(default_factory=time.monotonic)
+    worker: WorkerTime = field(default_factory=WorkerTime)
     cold_start_seconds: float = 0.0
 
     @property
@@ -98,14 +101,8 @@ class Standing:
 
     def rendered_metrics(self, accept: str) -> tuple[bytes, str]:
         """Metrics as they are now, in what the client takes, and their content type."""
-        self.metrics.pass_time(self.phases(), self.price)
+        self.metrics.pass_time(self.worker.phases(self.metrics.passed[REQUEST]), self.price)
         return self.metrics.families.render(accept)
-
-    def phases(self) -> dict[str, float]:
-        """Seconds since start by what the machine did."""
-        uptime = time.monotonic() - self.started
-        cold_start, request = self.cold_start_seconds or uptime, self.metrics.request_seconds
-        return {"cold_start": cold_start, "request": request, "idle": max(0.0, uptime - cold_start - request)}
 
     def serving(self) -> Any:  # noqa: ANN401 - each service knows its own engine
         """The engine.
@@ -212,6 +209,7 @@ async def _bring_up(standing: Standing, load: Load, on_fault: Callable[[], None]
     if not gc.isenabled():  # as the command left it; what is loaded now stays
         gc.freeze()
         gc.enable()
+    standing.worker.ready()
     standing.cold_start_seconds = time.monotonic() - standing.started
     standing.metrics.started_cold()
     _logger.info("%s is ready after %.1f s", standing.name, standing.cold_start_seconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,8 @@ def _read_facts(path: Path) -> BundleFacts:
         values = json.loads(path.read_text(encoding="utf-8"))
         version = values.pop("format")
         facts = BundleFacts(**values)
+        if facts.created:
+            datetime.fromisoformat(facts.created)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArtifactError(f"{path}: not the facts of a bundle ({error}); make it with {COMMAND}") from error
     strange = [field.name for field in fields(facts) if not isinstance(getattr(facts, field.name), str)]

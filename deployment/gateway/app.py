@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
@@ -18,14 +19,16 @@ from deployment.gateway.article_view import ArticleView
 from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.page import page_router
 from deployment.gateway.payloads import MAX_QUESTION_CHARACTERS, ArticleOut, LawsOut, SearchIn, SearchOut
-from deployment.gateway.remote import RemoteFirstStage, RemoteReranker
+from deployment.gateway.remote import RemoteFirstStage, RemoteReranker, transport_to
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import FirstStage, Reranker
+from deployment.gateway.worker_measures import WorkerMeasures
 from deployment.service_metrics import build_of, endpoint_metrics
 from deployment.settings import ServingSettings
 from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import clean_line
 from retrieval.errors import ConfigError
+from retrieval.names import BI_ENCODER, CROSS_ENCODER
 
 NAME = "gateway"
 ACTIONS = ("search", "article", "laws")
@@ -50,11 +53,21 @@ def load_engine(settings: ServingSettings, metrics: EndpointMetrics, in_process:
 
         return _joined(*own_stages(bundle, settings, metrics), bundle, settings, metrics)
     library = ArticleView(bundle.corpus())
-    first = RemoteFirstStage(
-        settings.bi_encoder_url, settings.service_key, library.corpus, bundle.facts.index, settings.deadline_seconds
-    )
-    reranker = RemoteReranker(settings.cross_encoder_url, settings.service_key, settings.rerank_budget_seconds)
+    first, reranker = _remote_stages(bundle, library, settings, metrics)
     return _joined(first, reranker if bundle.has_cross_encoder else None, library, bundle, settings, metrics)
+
+
+def _remote_stages(
+    bundle: Bundle, library: ArticleView, settings: ServingSettings, metrics: EndpointMetrics
+) -> tuple[RemoteFirstStage, RemoteReranker]:
+    """Both stages where the settings say that they are."""
+    facts, key, families = bundle.facts, settings.service_key, metrics.families
+    first_told = partial(WorkerMeasures, BI_ENCODER, families, facts.bi_encoder, settings.track)
+    url, transport = transport_to(settings.bi_encoder_url, first_told, facts.index)
+    first = RemoteFirstStage(url, key, library.corpus, facts.index, settings.deadline_seconds, transport)
+    second_told = partial(WorkerMeasures, CROSS_ENCODER, families, facts.cross_encoder, settings.track)
+    url, transport = transport_to(settings.cross_encoder_url, second_told)
+    return first, RemoteReranker(url, key, settings.rerank_budget_seconds, transport)
 
 
 def _joined(

@@ -13,8 +13,10 @@ from deployment.api.request_ids import outgoing_headers
 from deployment.api.responses import FirstStageOut
 from deployment.errors import NotReady, Overloaded, Refusal, UpstreamFault
 from deployment.gateway.readiness import KEY_ADVICE, KEY_REFUSED, PROBE, look_at, other_index
+from deployment.gateway.runpod_endpoint import SCHEME, RunPodTransport
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.gateway.watch import ServiceWatch
+from deployment.gateway.worker_measures import WorkerMeasures
 from retrieval.data.cleaning import CleanLine
 from retrieval.names import BI_ENCODER, CROSS_ENCODER
 from retrieval.records import Corpus
@@ -186,6 +188,22 @@ class RemoteReranker:
 
 
 Transport = httpx.AsyncBaseTransport | None
+
+
+def transport_to(
+    url: str, measures: Callable[[], WorkerMeasures], index: str = ""
+) -> tuple[str, httpx.AsyncBaseTransport]:
+    """Where a stage is asked, and how.
+
+    Args:
+        url: Of a service, or of a RunPod endpoint after ``runpod+``.
+        measures: Makes what counts what workers of such an endpoint tell.
+        index: Version of the index that is expected there.
+    """
+    direct = httpx.AsyncHTTPTransport(limits=_CONNECTIONS, retries=_RETRIES)
+    if not url.startswith(SCHEME):
+        return url, direct
+    return url.removeprefix(SCHEME), RunPodTransport(direct, measures(), index)
 
 
 def _client(url: str, key: str, timeout_seconds: float, transport: Transport) -> httpx.AsyncClient:

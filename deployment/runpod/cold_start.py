@@ -25,7 +25,12 @@ class ColdStart:
         self._laps[name] = self._laps.get(name, 0.0) + now - self._ended
         self._ended = now
 
+    @property
+    def seconds(self) -> float:
+        """All laps together."""
+        return float(sum(self._laps.values()))
+
     def report(self) -> dict[str, float]:
         """Seconds of each lap, and ``total_seconds``."""
         laps = {f"{name}_seconds": round(seconds, 3) for name, seconds in self._laps.items()}
-        return {**laps, "total_seconds": round(sum(self._laps.values()), 3)}
+        return {**laps, "total_seconds": round(self.seconds, 3)}

@@ -20,6 +20,7 @@ from deployment.api.handlers import Asked
 from deployment.errors import NotReady, Refusal, ServingError
 from deployment.runpod.cold_start import ColdStart
 from deployment.runpod.jobs import Output, envelope_of, job_error, job_input, job_output
+from deployment.runpod.measures import WorkerMeasures
 from deployment.runpod.openai_route import is_routed
 from deployment.service_metrics import endpoint_metrics
 from deployment.settings import ServingSettings, read_settings
@@ -69,7 +70,8 @@ class Worker(Generic[Engine]):
     """Answers jobs; `fit` is RunPod's fitness check and `handle` its handler.
 
     Attributes:
-        metrics: Of this process; queue workers cannot be scraped, so answers carry timings, cost and cold start too.
+        metrics: Of this process; queue workers cannot be scraped, so answers carry `WorkerMeasures`, which the gateway
+            counts.
     """
 
     def __init__(self, endpoint: Endpoint[Engine], settings: ServingSettings) -> None:
@@ -84,6 +86,7 @@ class Worker(Generic[Engine]):
         self._price: Price = price_of(settings.machine, settings.machine_usd_per_hour)
         self.metrics = endpoint_metrics(endpoint.name, endpoint.actions, settings)
         self._cold_start, self._told = ColdStart(), False
+        self._measures = WorkerMeasures(self.metrics, self._price, self._cold_start)
         self._loading = asyncio.Lock()
         self._loaded: _Loaded[Engine] | None = None
 
@@ -131,7 +134,9 @@ class Worker(Generic[Engine]):
         except Exception as error:
             _logger.exception("a job failed")
             raise Refusal("something went wrong here; it was logged, so ask again or tell the operator") from error
-        return output if is_routed(given) else output | self._first(loaded.engine)
+        if is_routed(given):
+            return output
+        return output | self._first(loaded.engine) | {"measures": self._measures.since_last()}
 
     async def _to_be_replaced(self, refusal: Refusal) -> bool:
         """Whether the platform should start another worker in the place of this one."""
@@ -154,7 +159,7 @@ class Worker(Generic[Engine]):
                 self._loaded = _Loaded(engine, await self._endpoint.probe(engine))
                 lap("warm_up")
                 self._endpoint.begin(engine)
-                self.metrics.started_cold()
+                self._measures.count_cold_start()
                 _logger.info("cold start: %s", self._cold_start.report())
             return self._loaded
 

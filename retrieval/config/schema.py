@@ -30,6 +30,7 @@ __all__ = [
     "EvaluationConfig",
     "GatesConfig",
     "MiningConfig",
+    "MonitoringConfig",
     "OrchestrationConfig",
     "PromotionConfig",
     "SearchConfig",
@@ -179,6 +180,16 @@ class PromotionConfig(Section):
     show: bool = Field(False, description="Lists the versions and changes nothing.")
 
 
+class MonitoringConfig(Section):
+    """Where a run's outcome is seen after it has ended."""
+
+    pushgateway: str = Field(
+        "",
+        description="Address of a Pushgateway, such as http://127.0.0.1:9091, to which a run pushes its outcome;"
+        " empty: MONITORING_PUSHGATEWAY, and without that nothing is pushed.",
+    )
+
+
 class Config(Section):
     """One run's configuration."""
 
@@ -197,3 +208,4 @@ class Config(Section):
     tracking: TrackingConfig = TrackingConfig()
     orchestration: OrchestrationConfig = OrchestrationConfig()
     promotion: PromotionConfig = PromotionConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()

@@ -15,10 +15,12 @@ from retrieval.records import Decision
 
 SUBJECT = LEGAL_RETRIEVER
 _STAGES = ("reranked", "hybrid", "dense")  # the last stage present is what would be served
+_NO_LOSS, _LOADS, _LATENCY = "no_loss_to_production", "bundle_loads", "latency"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
+    name: str
     passed: bool
     reason: str
     values: Mapping[str, float]
@@ -55,7 +57,8 @@ def judge_retriever(
         _no_loss(candidate, production, config.max_p_value, samples, seed),
     )
     values = {name: value for rule in rules for name, value in rule.values.items()}
-    return Decision(SUBJECT, all(rule.passed for rule in rules), tuple(rule.reason for rule in rules), values)
+    gates = {rule.name: rule.passed for rule in rules}
+    return Decision(SUBJECT, all(gates.values()), tuple(rule.reason for rule in rules), values, gates)
 
 
 def with_trial(decision: Decision, trial: Trial, latency_budget_seconds: float) -> Decision:
@@ -68,7 +71,8 @@ def with_trial(decision: Decision, trial: Trial, latency_budget_seconds: float) 
     """
     if trial.fault:
         reasons = (f"the bundle does not load: {trial.fault}", "latency not measured: the bundle does not load")
-        return Decision(decision.subject, False, (*decision.reasons, *reasons), decision.values)
+        gates = {**decision.gates, _LOADS: False, _LATENCY: False}
+        return Decision(decision.subject, False, (*decision.reasons, *reasons), decision.values, gates)
     slowest, median = trial.quantile(0.95), trial.quantile(0.5)
     within = slowest <= latency_budget_seconds
     reasons = (
@@ -77,14 +81,17 @@ def with_trial(decision: Decision, trial: Trial, latency_budget_seconds: float) 
         f" {'within' if within else 'above'} the budget of {latency_budget_seconds:g} s",
     )
     values = {**decision.values, "latency_p95_seconds": slowest, "latency_median_seconds": median}
-    return Decision(decision.subject, decision.passed and within, (*decision.reasons, *reasons), values)
+    gates = {**decision.gates, _LOADS: True, _LATENCY: within}
+    return Decision(decision.subject, decision.passed and within, (*decision.reasons, *reasons), values, gates)
 
 
 def _floor(candidate: Evaluation, metric: str, floor: float) -> _Rule:
     value = float(candidate.values(metric).mean())
     passed = value >= floor  # false for NaN
     word = "reaches" if passed else "is below"
-    return _Rule(passed, f"{metric} of {candidate.name} {value:.4f} {word} the floor {floor:.4f}", {metric: value})
+    return _Rule(
+        metric, passed, f"{metric} of {candidate.name} {value:.4f} {word} the floor {floor:.4f}", {metric: value}
+    )
 
 
 def _gain(candidate: Evaluation, bm25: Evaluation, floor: float, samples: int, seed: int) -> _Rule:
@@ -96,14 +103,14 @@ def _gain(candidate: Evaluation, bm25: Evaluation, floor: float, samples: int, s
         f"gain over BM25 in mrr@10 {difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
         f" {'reaches' if passed else 'is below'} the floor {floor:+.4f}"
     )
-    return _Rule(passed, reason, {"gain_over_bm25": difference.mean})
+    return _Rule("gain_over_bm25", passed, reason, {"gain_over_bm25": difference.mean})
 
 
 def _no_loss(
     candidate: Evaluation, production: Evaluation | None, max_p_value: float, samples: int, seed: int
 ) -> _Rule:
     if production is None:
-        return _Rule(True, "no production version yet, so there is nothing to lose against", {})
+        return _Rule(_NO_LOSS, True, "no production version yet, so there is nothing to lose against", {})
     known = set(production.qids)
     shared = [qid for qid in candidate.qids if qid in known]
     if not shared:
@@ -111,7 +118,7 @@ def _no_loss(
             f"production was judged on {len(production.qids)} other queries, none of these {len(candidate.qids)};"
             " evaluate it on the same test queries"
         )
-        return _Rule(False, reason, {"production_queries": 0.0})
+        return _Rule(_NO_LOSS, False, reason, {"production_queries": 0.0})
     ours, theirs = candidate.select(shared).values("mrr@10"), production.select(shared).values("mrr@10")
     difference = paired_bootstrap(ours, theirs, samples, seed)
     lost = difference.mean < 0 and difference.p_value < max_p_value
@@ -125,4 +132,4 @@ def _no_loss(
         "p_value_to_production": difference.p_value,
         "production_queries": float(difference.queries),
     }
-    return _Rule(not lost, reason, values)
+    return _Rule(_NO_LOSS, not lost, reason, values)

@@ -36,9 +36,9 @@ def tiny_corpus(articles: int = ARTICLES) -> Corpus:
     return Corpus(made, tuple(Passage(one.cid, 0, one.body) for one in made), tuple("" for _ in made))
 
 
-def tiny_encoder(folder: Path) -> BiEncoder:
+def tiny_encoder(folder: Path, hidden: int = 32) -> BiEncoder:
     """A made-up encoder, with layer norms as in a real one, lest every vector be the same."""
-    write_multilingual_encoder(folder)
+    write_multilingual_encoder(folder, hidden=hidden)
     encoder = load_bi_encoder(folder)
     with torch.no_grad():
         for name, parameter in encoder.backbone.named_parameters():
@@ -48,26 +48,28 @@ def tiny_encoder(folder: Path) -> BiEncoder:
     return encoder
 
 
-def tiny_cross_encoder(encoder: BiEncoder) -> CrossEncoder:
+def tiny_cross_encoder(encoder: BiEncoder, logit_shift: float = 0.0) -> CrossEncoder:
     """A reranker that reads texts apart in its two lowest layers, as the quickstart's does in nine."""
     training = TrainingConfig(epochs=1, freeze_layers=2)
     config = CrossEncoderConfig(separate_frozen_layers=True, max_tokens=40, max_query_tokens=12, training=training)
     made = cross_encoder_from(config, encoder)
     made.settings = replace(made.settings, training_run_id="run-2")
+    with torch.no_grad():
+        made.head.get_parameter("out.bias").add_(logit_shift)
     return made
 
 
-def tiny_retriever(folder: Path, rerank: bool = True) -> Retriever:
+def tiny_retriever(folder: Path, rerank: bool = True, hidden: int = 32, logit_shift: float = 0.0) -> Retriever:
     """Both made-up models over the made-up articles."""
     runtime, corpus = Runtime(torch.device("cpu"), torch.float32, 2), tiny_corpus()
-    encoder = tiny_encoder(folder)
+    encoder = tiny_encoder(folder, hidden)
     vectors = embed_corpus(encoder, corpus, runtime)
     settings = RetrieverSettings(rerank_depth=5, candidates=20, citation_weight=0.3)
-    reranker = tiny_cross_encoder(encoder) if rerank else None
+    reranker = tiny_cross_encoder(encoder, logit_shift) if rerank else None
     return Retriever.build(corpus, encoder, reranker, vectors, settings, runtime)
 
 
-def tiny_bundle(folder: Path, rerank: bool = True) -> Bundle:
+def tiny_bundle(folder: Path, rerank: bool = True, hidden: int = 32, logit_shift: float = 0.0) -> Bundle:
     """A bundle in ``folder / "bundle"``; the retriever it is made of lies beside it."""
-    tiny_retriever(folder / "encoder", rerank).save(folder / "retriever")
+    tiny_retriever(folder / "encoder", rerank, hidden, logit_shift).save(folder / "retriever")
     return make_bundle(folder / "retriever", folder / "bundle")

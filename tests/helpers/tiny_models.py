@@ -164,7 +164,7 @@ def unigram_tokenizer() -> TextTokenizer:
     return tokenizer_of(model)
 
 
-def write_multilingual_encoder(folder: Path, vocabulary: int = 0) -> int:
+def write_multilingual_encoder(folder: Path, vocabulary: int = 0, hidden: int = 32) -> int:
     """A bare BERT folder with the bundled model's sort of tokenizer and its prefixes unknown.
 
     Returns:
@@ -173,7 +173,7 @@ def write_multilingual_encoder(folder: Path, vocabulary: int = 0) -> int:
     tokenizer = unigram_tokenizer()
     config = BertConfig(
         vocab_size=vocabulary or len(tokenizer),
-        hidden_size=32,
+        hidden_size=hidden,
         num_hidden_layers=3,
         num_attention_heads=4,
         intermediate_size=64,

@@ -31,6 +31,7 @@ PARTS = (
     "tracking",
     "stacks",
     "materializers",
+    "monitoring",
     "registry",
     "steps",
     "pipelines",

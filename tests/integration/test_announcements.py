@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,9 +18,12 @@ from zenml.stack import Stack
 from pipelines.launch import HandedOver
 from pipelines.results import Outcome
 from pipelines.with_alerts import failures_announced, with_alerts
+from pipelines.with_pushes import failures_pushed, with_pushes
 from registry.announcements import duration_text
+from retrieval.config.schema import Config, MonitoringConfig
 from stacks.alerters import register
 from stacks.choice import use_for_this_process
+from tests.helpers.monitoring_servers import needs_pushgateway, pipeline_samples, pushgateway
 from tests.helpers.stub_bot_api import CHAT, TOKEN, StubBotApi, error, serving
 
 
@@ -132,6 +136,20 @@ def test_a_failure_names_the_step_and_the_error_once(told: list[str], bot: StubB
     assert len(told) == 2
     assert bot.shown[1].startswith("two_steps failed in step second_step after ")
     assert "ValueError: corpus.csv: row 17 has <no> text" in bot.shown[1]
+
+
+@needs_pushgateway
+def test_a_failure_is_told_and_pushed_where_both_are_wanted(
+    told: list[str], bot: StubBotApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pushgateway(tmp_path) as server:
+        monkeypatch.chdir(tmp_path)
+        config = Config(monitoring=MonitoringConfig(pushgateway=server.url))
+        wired = with_pushes(with_alerts(two_steps), config)
+        with pytest.raises(ValueError, match="row 17"), failures_announced(wired), failures_pushed(wired, config):
+            wired("row 17")
+        assert pipeline_samples(server.url)['pipeline_run_success{pipeline="two_steps"}'] == 0
+    assert [message.split(" after ")[0] for message in bot.shown[1:]] == ["two_steps failed in step second_step"]
 
 
 def test_a_long_error_is_cut(told: list[str], bot: StubBotApi) -> None:

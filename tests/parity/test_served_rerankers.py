@@ -8,7 +8,8 @@ import torch
 
 from deployment.engine.loading import reranking_engine
 from deployment.settings import ServingSettings
-from monitoring.endpoint_metrics import EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import KnownValues
 from retrieval.models.cross_encoder import load_cross_encoder
 from retrieval.runtime import Runtime
 from tests.helpers.foreign_rerankers import write_causal, write_classifier

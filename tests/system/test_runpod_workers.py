@@ -17,8 +17,10 @@ import httpx
 import pytest
 
 from deployment.bundle.format import Bundle
+from tests.helpers.metric_values import scraped
 from tests.helpers.runpod_control_plane import ControlPlane
 from tests.helpers.s3_server import free_ports
+from tests.helpers.service_processes import service
 from tests.helpers.tiny_bundle import QUESTION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,11 +101,10 @@ def test_the_job_loop_answers_good_and_bad_jobs_and_ends_on_sigterm_with_what_it
     assert QUESTION not in output  # questions are not logged
 
 
-@pytest.fixture(scope="module")
-def local_api(start: Start) -> httpx.Client:
-    """The SDK's local server in front of the cross-encoder."""
+def served_locally(start: Start, worker: str) -> httpx.Client:
+    """The SDK's local server in front of a worker."""
     port = free_ports(1)[0]
-    start("-m", "deployment.runpod.cross_encoder", "--rp_serve_api", "--rp_api_port", str(port))
+    start("-m", f"deployment.runpod.{worker}", "--rp_serve_api", "--rp_api_port", str(port))
     client = httpx.Client(base_url=f"http://localhost:{port}", timeout=120)
     deadline = time.monotonic() + STARTED_SECONDS
     while time.monotonic() < deadline:
@@ -112,6 +113,11 @@ def local_api(start: Start) -> httpx.Client:
             return client
         time.sleep(0.2)
     raise AssertionError("the local server did not start")
+
+
+@pytest.fixture(scope="module")
+def local_api(start: Start) -> httpx.Client:
+    return served_locally(start, "cross_encoder")
 
 
 def test_the_local_server_runs_a_job_at_once_or_later(local_api: httpx.Client) -> None:
@@ -130,3 +136,28 @@ def test_the_local_server_shows_an_error_as_a_failed_job(local_api: httpx.Client
     assert answer.status_code == 200
     assert answer.json()["status"] == "FAILED"
     assert json.loads(answer.json()["error"])["code"] == "invalid_input"
+
+
+def test_a_gateway_in_front_of_workers_answers_and_counts_what_they_tell(
+    start: Start, local_api: httpx.Client, bundle: Bundle, tmp_path: Path
+) -> None:
+    urls = {
+        "RETRIEVER_BI_ENCODER_URL": f"runpod+{served_locally(start, 'bi_encoder').base_url}",
+        "RETRIEVER_CROSS_ENCODER_URL": f"runpod+{local_api.base_url}",
+        "RETRIEVER_RERANK_BUDGET_SECONDS": "30",
+    }
+    with service("gateway", bundle.folder, tmp_path / "log", urls) as gateway:
+        before = httpx.get(f"{gateway.url}/metrics").text
+        found = httpx.post(f"{gateway.url}/search", json={"question": QUESTION}, timeout=60).json()
+        after = httpx.get(f"{gateway.url}/metrics").text
+    assert (found["reranked"], found["fallback_reason"]) == (True, None)
+    for endpoint, action in (("bi-encoder", "search"), ("cross-encoder", "rerank")):
+        asked = {"endpoint": endpoint, "action": action, "status": "200"}
+        assert (
+            scraped(after, "endpoint_requests_total", **asked)
+            == scraped(before, "endpoint_requests_total", **asked) + 1
+        )
+        assert scraped(after, "endpoint_tokens_total", endpoint=endpoint) > 0
+        assert scraped(after, "endpoint_worker_seconds_total", endpoint=endpoint, phase="request") > 0
+    assert scraped(after, "endpoint_cold_starts_total", endpoint="bi-encoder") == 1
+    assert scraped(after, "endpoint_worker_seconds_total", endpoint="bi-encoder", phase="cold_start") > 0

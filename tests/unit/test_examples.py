@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
+    "monitoring.cost.worker_time",
     "retrieval.config.file",
     "retrieval.data.cleaning",
     "retrieval.evaluation.significance",

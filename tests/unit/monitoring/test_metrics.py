@@ -14,7 +14,8 @@ from prometheus_client import parser as text_format
 from prometheus_client.openmetrics import parser as openmetrics
 
 from monitoring.cost import Price
-from monitoring.endpoint_metrics import MOST_VERSIONS, OTHER, Build, EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import MOST_VERSIONS, OTHER, Build, KnownValues
 from monitoring.tools import PROMTOOL, find_tool, tool
 from monitoring.windows import WINDOW_SECONDS, Window
 from tests.helpers.metric_values import value_of
@@ -60,7 +61,7 @@ def used() -> EndpointMetrics:
     metrics.truncated(1)
     metrics.embeds(384)
     metrics.started_cold()
-    metrics.spent(0.5, 0.005)
+    metrics.spent(0.5, OURS.usd(0.5))
     metrics.fell_back("slow")
     metrics.pass_time({"cold_start": 2.0, "request": 0.5, "idle": 7.5}, OURS)
     return metrics

@@ -56,6 +56,26 @@ def test_facts_are_those_of_the_kept_version_and_of_its_models(retriever_folder,
     assert (facts.bi_encoder_run, facts.cross_encoder_run, facts.data) == ("run-1", "run-2", "data-1")
 
 
+@pytest.mark.parametrize(
+    ("given", "created"),
+    [
+        ({"created": "2026-11-20T08:00:00+00:00", "kept": "2026-12-01T00:00:00+00:00"}, "2026-11-20T08:00:00+00:00"),
+        ({"kept": "2026-12-01T00:00:00+00:00"}, "2026-12-01T00:00:00+00:00"),
+    ],
+)
+def test_the_index_is_as_old_as_its_retriever_and_not_as_its_bundle(retriever_folder, tmp_path, given, created):
+    kept = keep(retriever_folder, "7", tmp_path / "kept", {"retriever": "7", **given})
+    assert make_bundle(kept, tmp_path / "bundle").facts.created == created
+
+
+def test_a_bundle_of_the_version_before_opens_and_does_not_know_its_age(copied):
+    facts = json.loads((copied / FACTS).read_text())
+    del facts["created"]
+    (copied / FACTS).write_text(json.dumps(facts))
+    write_manifest(copied)
+    assert open_bundle(copied).facts.created == ""
+
+
 def test_facts_that_nobody_wrote_down_are_unknown_and_change_no_index(retriever_folder, bundle, tmp_path):
     kept = keep(retriever_folder, "7", tmp_path / "kept")
     facts = make_bundle(kept, tmp_path / "bundle").facts
@@ -112,7 +132,7 @@ def test_a_link_is_refused(copied, tmp_path):
         open_bundle(copied)
 
 
-@pytest.mark.parametrize("change", [{"format": 9}, {"retriever": 3}, {"colour": "red"}])
+@pytest.mark.parametrize("change", [{"format": 9}, {"retriever": 3}, {"colour": "red"}, {"created": "yesterday"}])
 def test_facts_of_another_shape_are_refused(copied, change):
     facts = json.loads((copied / FACTS).read_text())
     (copied / FACTS).write_text(json.dumps(facts | change))

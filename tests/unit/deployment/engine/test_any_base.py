@@ -10,7 +10,8 @@ from deployment.bundle.build import make_bundle
 from deployment.engine.embedding import EmbeddingEngine
 from deployment.engine.loading import embedding_engine
 from deployment.settings import ServingSettings
-from monitoring.endpoint_metrics import EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import KnownValues
 from retrieval.config.schema import BiEncoderConfig, TrainingConfig
 from retrieval.models.backbone.transformers_backbone import TransformersBackbone
 from retrieval.models.bi_encoder import bi_encoder_from, load_bi_encoder

@@ -14,7 +14,8 @@ from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.in_process import OwnFirstStage, OwnReranker
 from deployment.gateway.search import SearchEngine
 from deployment.gateway.stages import RerankFault
-from monitoring.endpoint_metrics import EndpointMetrics, KnownValues
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import KnownValues
 from retrieval.data import cleaning
 from tests.helpers.metric_values import scraped
 from tests.helpers.tiny_bundle import QUESTION, tiny_retriever

@@ -1,0 +1,1 @@
+"""Watching on this machine by one command: Prometheus, Alertmanager, Pushgateway and the page, wired to services."""

@@ -1,0 +1,63 @@
+"""The files that the servers are started with, written anew at each start beside the data they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from monitoring.alertmanager.command import write_private
+from monitoring.alertmanager.config import Telegram, alertmanager_config
+from monitoring.monitor.servers import PAGE, Ports
+from monitoring.monitor.targets import write_targets
+from monitoring.prometheus_config import prometheus_config
+from monitoring.rules.command import rule_files
+from monitoring.slo import ServiceLevels
+from retrieval.errors import ConfigError
+from retrieval.processes.servers import LOCALHOST
+
+PROMETHEUS_FILE, ALERTMANAGER_FILE = "prometheus.yml", "alertmanager.yml"
+
+
+def write_files(
+    folder: Path,
+    ports: Ports,
+    targets: Mapping[str, Iterable[str]],
+    levels: ServiceLevels,
+    telegram: Telegram | None = None,
+) -> None:
+    """Write targets, rules and the configurations of Prometheus and Alertmanager.
+
+    Args:
+        folder: Gets them, and a folder of data for each server.
+        ports: Where the servers will answer.
+        targets: Addresses by service.
+        levels: Objectives; only jobs that have a target are missed where they have none.
+        telegram: Where alerts are told; None shows them on the page only.
+
+    Raises:
+        ConfigError: If the folder cannot be written.
+    """
+    rules = folder / "rules"
+    try:
+        for name in ("prometheus", "alertmanager", "pushgateway", "logs", "rules"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        write_targets(folder / "targets", targets)
+        for old in rules.glob("*.yaml"):
+            old.unlink()
+        expected = levels.model_copy(update={"expected_jobs": tuple(targets)})
+        for name, text in rule_files(expected, ports.url(PAGE)).items():
+            (rules / name).write_text(text, encoding="utf-8")
+        config = prometheus_config(
+            targets=(folder / "targets").absolute(),
+            rules=rules.absolute(),
+            alertmanager=f"{LOCALHOST}:{ports.alertmanager}",
+            pushgateway=f"{LOCALHOST}:{ports.pushgateway}",
+            prometheus=f"{LOCALHOST}:{ports.prometheus}",
+        )
+        (folder / PROMETHEUS_FILE).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another with --data") from error
+    text = yaml.safe_dump(alertmanager_config(telegram), sort_keys=False, allow_unicode=True)
+    write_private(folder / ALERTMANAGER_FILE, text)

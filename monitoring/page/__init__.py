@@ -1,0 +1,1 @@
+"""A page that draws the dashboards from Prometheus as SVG, without Grafana; for who operates the services."""

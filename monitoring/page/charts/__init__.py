@@ -1,0 +1,1 @@
+"""Pictures of panels: pure functions from series to SVG."""

@@ -1,0 +1,1 @@
+"""Steps that tell monitoring about a run."""
