@@ -28,10 +28,11 @@ from deployment.settings import ServingSettings
 from monitoring.cost import Price, WorkerTime, price_of
 from monitoring.cost.worker_time import REQUEST
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.logs import QUESTIONS
 from monitoring.traces import TRACE_KEYS
 from retrieval.errors import RetrievalError
 
-_logger = logging.getLogger(__name__)
+_logger, _questions = logging.getLogger(__name__), logging.getLogger(QUESTIONS)
 _MACHINERY = "machinery"
 _HEADERS = ("authorization", "content-type", "x-api-key", "x-deadline-seconds")
 _LONGEST_PATH, _LONGEST_MESSAGE = 200, 300
@@ -190,7 +191,7 @@ def called(request: Request, action: str, *texts: str) -> None:
     request.state.action = action
     if standing_of(request).settings.log_questions:
         for text in texts:
-            _logger.info("%s: %r", action, text)
+            _questions.info("%s: %r", action, text)
 
 
 async def _bring_up(standing: Standing, load: Load, on_fault: Callable[[], None]) -> None:
