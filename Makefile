@@ -86,17 +86,23 @@ monitoring-tools: ## Unpack Prometheus, Alertmanager and Pushgateway into .cache
 logql: ## Fetch the parser of LogQL that Grafana uses, with which the tests read queries of logs
 	@.ci/logql
 
-lint: $(VENV)/.test ## Style, types, import contracts, and the page of configuration keys
+lint: $(VENV)/.test ## Style, types, import contracts, and that generated files are as they would be made
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) -m retrieval.config.docs --check
+	$(RUN) -m monitoring.rules --check
+	$(RUN) -m monitoring.dashboards --check
+	$(RUN) -m monitoring.monitor.compose_files --check
 
-fmt: $(VENV)/.test ## Format, mend what can be mended and write docs/configuration.md again
+fmt: $(VENV)/.test ## Format, mend what can be mended and write generated files again
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	$(RUN) -m retrieval.config.docs
+	$(RUN) -m monitoring.rules
+	$(RUN) -m monitoring.dashboards
+	$(RUN) -m monitoring.monitor.compose_files
 
 clean: ## Remove what runs left behind, but not the environment or kept models
 	rm -rf reports runs .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -74,7 +74,7 @@ class ServingSettings(BaseSettings):
     )
     rerank_depth: int = Field(0, ge=0, le=100, description="Gateway: articles reranked; 0 takes the retriever's own.")
     track: Literal["stable", "canary"] = Field("stable", description="Label of its metrics: what it is a version of.")
-    machine: str = Field("local", description="Name in the price table of monitoring/cost.py.")
+    machine: str = Field("local", description="Name in the price table of monitoring/cost/prices.py.")
     machine_usd_per_hour: float | None = Field(None, ge=0, description="Price of a machine that is not in the table.")
 
     @classmethod

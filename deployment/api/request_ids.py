@@ -7,9 +7,11 @@ import secrets
 from collections.abc import Iterable
 
 from monitoring.logs import REQUEST_ID
-from monitoring.traces import trace_headers
+from monitoring.traces import TRACE_KEYS, trace_headers
 
 REQUEST_ID_HEADER = "x-request-id"
+ENVELOPE = {REQUEST_ID_HEADER: "request_id", **{key: key for key in TRACE_KEYS}}
+"""Headers that say whose request it is, and the keys of a job's input that say the same."""
 _SANE = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")  # UUIDs, ULIDs, what proxies and clouds send
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from pydantic_core import from_json
 
+from deployment.api.request_ids import ENVELOPE
 from deployment.api.strict_json import write_json
 from deployment.errors import STATUS_OF, UpstreamFault
 from deployment.gateway.worker_measures import WorkerMeasures
@@ -44,7 +45,8 @@ class RunPodTransport(httpx.AsyncBaseTransport):
             return await self._ready(request)
         payload = json.loads(await request.aread())
         started, action = time.monotonic(), str(payload.get("action", ""))
-        response = await self._send(request, "POST", "runsync", {"input": payload})
+        envelope = {key: request.headers[name] for name, key in ENVELOPE.items() if name in request.headers}
+        response = await self._send(request, "POST", "runsync", {"input": payload | envelope})
         if response.status_code != httpx.codes.OK:
             return response
         job = await self._ended(request, _read(response), started)

@@ -9,15 +9,13 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from deployment.api.field_types import json_type
-from deployment.api.request_ids import sane_request_id
+from deployment.api.request_ids import ENVELOPE, REQUEST_ID_HEADER, sane_request_id
 from deployment.api.strict_json import read_json, write_json
 from deployment.errors import InvalidInput, Refusal
-from monitoring.traces import TRACE_KEYS
 
 Output = dict[str, Any]
-_REQUEST_ID = "request_id"
-_ENVELOPE = frozenset({_REQUEST_ID, *TRACE_KEYS})
-"""Keys of an input that say whose job it is; no part of the payload."""
+_REQUEST_ID = ENVELOPE[REQUEST_ID_HEADER]
+_ENVELOPE = frozenset(ENVELOPE.values())  # no part of the payload
 
 
 def job_input(job: object) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from monitoring.dashboards.promql import LATELY
 from monitoring.slo import ServiceLevels
 
 NOBODY_ASKED = "Nobody asked in this time."
-NOT_SCRAPED = "No such service was scraped in this time."
+NOT_SCRAPED = "No such service was scraped twice in this time."
 
 
 def queue(name: str, chosen: str, levels: ServiceLevels) -> tuple[Panel, ...]:

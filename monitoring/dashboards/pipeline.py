@@ -27,7 +27,7 @@ def pipeline(levels: ServiceLevels) -> Dashboard:
 
 def _runs(levels: ServiceLevels) -> tuple[Panel, ...]:
     gaps = levels.pipelines.longest_gap_days
-    shortest = min(gaps.values(), default=None)
+    strictest = min(gaps, key=gaps.__getitem__, default=None)
     return (
         Panel(
             id="pipeline-outcome",
@@ -55,7 +55,19 @@ def _runs(levels: ServiceLevels) -> tuple[Panel, ...]:
             queries=(
                 Query(f"time() - max by (pipeline) (pipeline_last_success_timestamp_seconds{_CHOSEN})", "{{pipeline}}"),
             ),
-            limit=None if shortest is None else Limit(shortest * _DAY, f"limit {shortest:g} days"),
+            limit=_gap(strictest, gaps[strictest]) if strictest else None,
+        ),
+        Panel(
+            id="pipeline-pushes-dropped",
+            title="Pushes lost",
+            shows="Measures that pipelines could not hand to the Pushgateway, since they began to count.",
+            normal="0.",
+            action="see that the Pushgateway answers from where the pipeline runs.",
+            empty=_NO_RUN,
+            unit=Unit.COUNT,
+            kind=Kind.STAT,
+            queries=(Query(f"max by (pipeline) (pipeline_pushes_dropped_total{_CHOSEN})", "{{pipeline}}"),),
+            limit=Limit(0.0, "none may be lost"),
         ),
         Panel(
             id="pipeline-duration",
@@ -67,20 +79,13 @@ def _runs(levels: ServiceLevels) -> tuple[Panel, ...]:
             unit=Unit.SECONDS,
             kind=Kind.TIME_SERIES,
             queries=(Query(f"max by (pipeline) (pipeline_run_duration_seconds{_CHOSEN})", "{{pipeline}}"),),
-        ),
-        Panel(
-            id="pipeline-pushes-dropped",
-            title="Pushes lost",
-            shows="Measures that pipelines could not hand to the Pushgateway, since they began to count.",
-            normal="0.",
-            action="see that the Pushgateway answers from where the pipeline runs.",
-            empty=_NO_RUN,
-            unit=Unit.COUNT,
-            kind=Kind.TIME_SERIES,
-            queries=(Query(f"max by (pipeline) (pipeline_pushes_dropped_total{_CHOSEN})", "{{pipeline}}"),),
-            limit=Limit(0.0, "none may be lost"),
+            width=24,
         ),
     )
+
+
+def _gap(name: str, days: float) -> Limit:
+    return Limit(days * _DAY, f"limit {days:g} days, of {name}")
 
 
 def _quality() -> tuple[Panel, ...]:
@@ -97,7 +102,7 @@ def _quality() -> tuple[Panel, ...]:
             queries=(
                 Query(
                     f"max by (pipeline, metric, stage, queries) (pipeline_evaluation_value{_CHOSEN})",
-                    "{{metric}} {{stage}} ({{queries}})",
+                    "{{pipeline}} {{metric}} {{stage}} ({{queries}})",
                 ),
             ),
         ),
@@ -110,7 +115,7 @@ def _quality() -> tuple[Panel, ...]:
             empty="No gate has told the Pushgateway of itself yet.",
             unit=Unit.STATE,
             kind=Kind.STATE,
-            queries=(Query(f"min by (pipeline, gate) (pipeline_gate_passed{_CHOSEN})", "{{gate}}"),),
+            queries=(Query(f"min by (pipeline, gate) (pipeline_gate_passed{_CHOSEN})", "{{pipeline}} {{gate}}"),),
             states=("stopped", "passed"),
         ),
     )

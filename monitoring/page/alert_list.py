@@ -12,7 +12,8 @@ _MOST = 30
 
 def alert_list(alerts: AlertsNow) -> Markup:
     """What fires, or that nothing does, and what stands in the way of knowing."""
-    trouble = tag("p", f"{alerts.trouble}.", class_="trouble") if alerts.trouble else None
+    mend = " Start it, or name another with --prometheus; this page asks again by itself." if alerts.away else ""
+    trouble = tag("p", f"{alerts.trouble}.{mend}", class_="trouble") if alerts.trouble else None
     items = [_item(alert) for alert in alerts.firing[:_MOST]]
     more = len(alerts.firing) - len(items)
     said = tag("p", _said(alerts), class_="calm") if not alerts.away else None

@@ -140,10 +140,7 @@ async def _shown(
     window = Window.ending(now, choices.range)
     alerts = await alerts_now(sources.prometheus, sources.alertmanager, panels)
     if alerts.away:
-        reason = (
-            f"{alerts.trouble}. This page asks again by itself; start Prometheus, or name another with --prometheus."
-        )
-        return Shown(dashboard, choices, {}, window, nothing(dashboard, reason), alerts)
+        return Shown(dashboard, choices, {}, window, nothing(dashboard, "Prometheus does not answer."), alerts)
     options, data = await asyncio.gather(
         _options(dashboard, window, sources.prometheus), data_of(dashboard, choices, window, sources.prometheus)
     )

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from retrieval.errors import ConfigError, RetrievalError
 from retrieval.extras import need
-from retrieval.processes.servers import LOCALHOST
+from retrieval.processes.servers import LOCALHOST, stopping_signals
+from retrieval.processes.supervision import end_with_supervisor
 
 PORT = 8110
 COMMAND = "python -m monitoring.page"
@@ -20,6 +21,7 @@ COMMAND = "python -m monitoring.page"
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve; 0 after a signal, 1 if the port is taken, 2 on bad input."""
     given = _arguments(argv)
+    end_with_supervisor()
     try:
         need("monitoring", COMMAND)
         return _serve(given)
@@ -47,7 +49,8 @@ def _serve(given: argparse.Namespace) -> int:
     )
     sys.stdout.write(f"monitoring page  http://{given.host}:{given.port}/\nCtrl-C to stop\n")
     sys.stdout.flush()
-    with suppress(SystemExit, KeyboardInterrupt):  # the port is taken, which uvicorn has said; or a signal, answered
+    # the port is taken, which uvicorn has said; or a signal, which it raises again after its end
+    with stopping_signals(), suppress(SystemExit, KeyboardInterrupt):
         server.run()
     return 0 if server.started else 1
 

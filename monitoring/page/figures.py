@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 from monitoring.dashboards.panels import Unit
 
 _SUFFIXES = {
@@ -27,30 +30,27 @@ def figure(value: float, unit: Unit) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three digits that count, and no more zeros than needed."""
+    """Three digits that count; just below 100 more, for 99.99 % are not all."""
     size = abs(value)
-    if size == 0.0:
-        return "0"
-    if size >= 100.0 or value == round(value):
+    if size >= 100.0 or size == round(size):
         return f"{value:,.0f}"
     if size < 0.0001:
         return f"{value:.2g}"
-    decimals = 2 if 10.0 <= size < 100.0 and size > 99.0 else 1 if size >= 10.0 else 2 if size >= 1.0 else 3
-    decimals = decimals if size >= 0.1 else 4 if size >= 0.01 else 5 if size >= 0.001 else 6
-    return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
+    decimals = 2 - math.floor(math.log10(size))
+    if size > 99.0:
+        decimals = 1 - math.floor(math.log10(100.0 - size))
+    return f"{value:.{min(decimals, 6)}f}".rstrip("0").rstrip(".")
 
 
 def _duration(seconds: float) -> str:
     size = abs(seconds)
-    if size == 0.0:
-        return "0 s"
     if size < 1.0:
-        return f"{_digits(1000.0 * seconds)} ms"
+        return f"{_digits(1000.0 * seconds)} ms" if size else "0 s"
     if size < 120.0:
         return f"{_digits(seconds)} s"
-    for (large, name), (small, below) in zip(_TIMES, (*_TIMES[1:], (1.0, "s")), strict=True):
-        if size >= large:
-            whole, rest = divmod(round(size / small), round(large / small))
+    for (large, name), (small, below) in pairwise((*_TIMES, (1.0, "s"))):
+        whole, rest = divmod(round(size / small), round(large / small))
+        if whole:
             sign = "-" if seconds < 0 else ""
             return f"{sign}{whole} {name} {rest} {below}" if rest else f"{sign}{whole} {name}"
     return f"{_digits(seconds)} s"

@@ -154,7 +154,7 @@ def _panel(panel: Panel, shown: Shown) -> Markup:
     return tag(
         "section",
         heading,
-        _about(panel),
+        _about(panel, shown),
         _drawn(panel, data, shown.window),
         class_=f"panel w{panel.width} {'low' if panel.kind is Kind.STAT else 'tall'}",
         id=panel.id,
@@ -162,8 +162,13 @@ def _panel(panel: Panel, shown: Shown) -> Markup:
     )
 
 
-def _about(panel: Panel) -> Markup:
-    queries = [tag("pre", tag("code", query.expression), tabindex="0") for query in panel.queries]
+def _about(panel: Panel, shown: Shown) -> Markup:
+    """What the panel says of itself, and its queries as they were asked, to be typed elsewhere."""
+    rate_seconds = shown.window.rate_seconds
+    queries = [
+        tag("pre", tag("code", shown.choices.filled(query.expression, shown.dashboard, rate_seconds)), tabindex="0")
+        for query in panel.queries
+    ]
     summary = tag("summary", tag("span", "?", aria_hidden="true"), tag("span", f"About {panel.title}", class_="unseen"))
     return tag(
         "details",

@@ -41,7 +41,11 @@ def runbooks_html(text: str, dashboards: Sequence[str]) -> Markup:
     tokens = reader.parse(text)
     headings = _anchored(tokens)
     _mend_links(tokens, dashboards)
-    entries = [tag("li", tag("a", title, href=f"#{anchor}")) for level, anchor, title in headings if level == "h2"]
+    entries = [
+        tag("li", tag("a", title, href=f"#{anchor}"), class_="part" if level == "h1" else None)
+        for level, anchor, title in headings[1:]
+        if level in {"h1", "h2"}
+    ]
     contents = tag("nav", tag("h2", "Contents"), tag("ul", *entries), class_="contents", aria_label="Contents")
     body = Markup(reader.renderer.render(tokens, reader.options, {}))
     return join(contents if entries else None, tag("article", body, class_="text"))

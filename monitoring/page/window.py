@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 SCRAPE_SECONDS = 15.0
-RANGES = {"1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
+RANGES = {"15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
 """Seconds of what may be chosen."""
 USUAL_RANGE = "1h"
 STEPS = 120
@@ -19,7 +19,7 @@ class Window:
 
     Attributes:
         name: Key of `RANGES`.
-        end: Unix time of the last step, a multiple of the step, so that a refresh moves no bar.
+        end: Unix time of the last step, at most one scrape ago.
         now: Unix time, for what is asked as of now.
     """
 
@@ -30,8 +30,7 @@ class Window:
     @classmethod
     def ending(cls, now: float, name: str = USUAL_RANGE) -> Window:
         """The window that ends at a Unix time."""
-        step = RANGES[name] / STEPS
-        return cls(name, now // step * step, now)
+        return cls(name, now // SCRAPE_SECONDS * SCRAPE_SECONDS, now)
 
     @property
     def seconds(self) -> int:
@@ -65,7 +64,7 @@ class Window:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Round moments of local time for the axis: place from 0 to 1, and what to write there."""
-        apart = {"1h": 900, "6h": 5_400, "24h": 21_600, "7d": 2 * _DAY}[self.name]
+        apart = {"15m": 180, "1h": 900, "6h": 5_400, "24h": 21_600, "7d": 2 * _DAY}[self.name]
         first = datetime.fromtimestamp(self.start).astimezone()
         midnight = first.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         moment = midnight + (-(-(self.start - midnight) // apart)) * apart

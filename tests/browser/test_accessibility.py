@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from retrieval.processes.servers import LocalServer
-from tests.browser.conftest import ROOT
+from tests.helpers.axe import AXE, violations
 from tests.helpers.tiny_bundle import QUESTION
 
-FOUND = sorted((ROOT / ".cache").glob("axe-core-*/axe.min.js"))
 SIZES = {"desk": {"width": 1400, "height": 950}, "phone": {"width": 390, "height": 844}}
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    if not FOUND:
-        pytest.skip("axe-core is not here; run .ci/axe")
-    return Path(FOUND[-1]).read_text(encoding="utf-8")
-
-
-def violations(page: Page, axe: str) -> list[str]:
-    """Rules that are broken, each with the places; evaluated from outside, so that the page's policy stays on."""
-    page.evaluate(axe + "; undefined")
-    found = page.evaluate("axe.run(document)")
-    assert found["passes"], "axe looked at nothing"
-    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found["violations"]]
-
-
+@pytest.mark.skipif(AXE is None, reason="axe-core is not here; run .ci/axe")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_axe_finds_nothing_in_any_state(scheme: str, size: str, page: Page, gateway: LocalServer, axe: str) -> None:
+def test_axe_finds_nothing_in_any_state(scheme: str, size: str, page: Page, gateway: LocalServer) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size(SIZES[size])
     page.goto(gateway.url)
     expect(page.locator("#laws li").first).to_be_visible()
-    assert violations(page, axe) == []
+    assert violations(page) == []
     page.goto(f"{gateway.url}/?q={QUESTION}")
     page.locator(".why summary").first.click()
-    assert violations(page, axe) == []
+    assert violations(page) == []
     page.locator("#results h2 a").first.click()
     expect(page.locator("#reader .law p").first).to_be_visible()
-    assert violations(page, axe) == []
+    assert violations(page) == []
     page.route("**/search", lambda route: route.fulfill(status=503, json={}))
     page.goto(f"{gateway.url}/?q={QUESTION}")
     expect(page.locator("#trouble")).to_be_visible()
-    assert violations(page, axe) == []
+    assert violations(page) == []
     page.route("**/search", lambda route: route.fulfill(status=401, json={}))
     page.goto(f"{gateway.url}/?q={QUESTION}")
     expect(page.locator("#key-form")).to_be_visible()
-    assert violations(page, axe) == []
+    assert violations(page) == []
     page.route("**/search", lambda route: None)
     page.goto(f"{gateway.url}/?q={QUESTION}")
     expect(page.locator(".ghost").first).to_be_visible()
-    assert violations(page, axe) == []
+    assert violations(page) == []

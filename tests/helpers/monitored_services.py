@@ -12,36 +12,22 @@ from pathlib import Path
 import httpx
 import yaml
 
+from monitoring.pipeline_pushes import EvaluationValue, RunMetrics, push_run
 from monitoring.prometheus_config import prometheus_config
-from monitoring.tools import ALERTMANAGER, PROMETHEUS, PUSHGATEWAY, command_of
+from monitoring.tools import ALERTMANAGER, PROMETHEUS, command_of
 from retrieval.processes.servers import LocalServer, free_port, running
+from tests.helpers.monitoring_servers import pushgateway
 from tests.helpers.service_processes import service
 from tests.helpers.tiny_bundle import QUESTION
 
 RULES = Path(__file__).parents[2] / "monitoring" / "prometheus" / "rules"
 READY_SECONDS = 60.0
 _TO_NOBODY = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-_RUN = """\
-# TYPE pipeline_run_success gauge
-pipeline_run_success {success}
-# TYPE pipeline_run_duration_seconds gauge
-pipeline_run_duration_seconds {seconds}
-# TYPE pipeline_run_timestamp_seconds gauge
-pipeline_run_timestamp_seconds {now}
-# TYPE pipeline_last_success_timestamp_seconds gauge
-pipeline_last_success_timestamp_seconds {last}
-# TYPE pipeline_pushes_dropped_total counter
-pipeline_pushes_dropped_total 0
-"""
-_QUALITY = """\
-# TYPE pipeline_evaluation_value gauge
-pipeline_evaluation_value{metric="recall@10",stage="first_stage",queries="test"} 0.91
-pipeline_evaluation_value{metric="mrr@10",stage="first_stage",queries="test"} 0.72
-pipeline_evaluation_value{metric="mrr@10",stage="reranked",queries="test"} 0.81
-# TYPE pipeline_gate_passed gauge
-pipeline_gate_passed{gate="not_worse"} 1
-pipeline_gate_passed{gate="latency"} 0
-"""
+_MEASURED = (
+    EvaluationValue("recall@10", "hybrid", "questions", 0.91),
+    EvaluationValue("mrr@10", "hybrid", "questions", 0.72),
+    EvaluationValue("mrr@10", "reranked", "questions", 0.81),
+)
 
 
 @dataclass(frozen=True)
@@ -75,13 +61,14 @@ class Monitored:
                 client.post(f"{model.url}/infer", json={"action": "nothing"})
 
     def push_runs(self) -> None:
-        """A training that went well, and a drift check that failed, which raises an alert at once."""
+        """A training that went well, and an evaluation that failed, which raises an alert at once."""
         now = time.time()
-        well = _RUN.format(success=1, seconds=412.5, now=now, last=now) + _QUALITY
-        badly = _RUN.format(success=0, seconds=31.0, now=now, last=now - 90_000)
-        for name, text in (("training", well), ("drift", badly)):
-            address = f"{self.pushgateway.url}/metrics/job/pipeline/pipeline/{name}"
-            httpx.put(address, content=text.encode()).raise_for_status()
+        gates = {"not_worse": True, "latency": False}
+        for run in (
+            RunMetrics("training", True, 412.5, now, _MEASURED, gates),
+            RunMetrics("evaluation", False, 31.0, now),
+        ):
+            assert push_run(self.pushgateway.url, run, None)
 
 
 @contextmanager
@@ -104,20 +91,11 @@ def monitored(bundle: Path, folder: Path, interval_seconds: int = 1) -> Iterator
         behind["RETRIEVER_RERANK_BUDGET_SECONDS"] = "30"
         gateway = serve("gateway", "gateway", **behind)
         canary = serve("gateway", "canary", RETRIEVER_TRACK="canary", **behind)
-        pushgateway = opened.enter_context(_pushgateway(folder))
+        pushed = opened.enter_context(pushgateway(folder))
         alertmanager = opened.enter_context(_alertmanager(folder))
         targets = {"gateway": [gateway, canary], "bi-encoder": [bi_encoder], "cross-encoder": [cross_encoder]}
-        prometheus = opened.enter_context(_prometheus(targets, alertmanager, pushgateway, folder, interval_seconds))
-        yield Monitored(prometheus, alertmanager, pushgateway, gateway, canary, bi_encoder, cross_encoder)
-
-
-@contextmanager
-def _pushgateway(folder: Path) -> Iterator[LocalServer]:
-    port = free_port()
-    command = [*command_of(PUSHGATEWAY), f"--web.listen-address=127.0.0.1:{port}"]
-    with running("pushgateway", command, port, {}, folder / "pushgateway.log") as server:
-        server.wait_until_ready("/-/ready", READY_SECONDS)
-        yield server
+        prometheus = opened.enter_context(_prometheus(targets, alertmanager, pushed, folder, interval_seconds))
+        yield Monitored(prometheus, alertmanager, pushed, gateway, canary, bi_encoder, cross_encoder)
 
 
 @contextmanager
@@ -140,7 +118,7 @@ def _alertmanager(folder: Path) -> Iterator[LocalServer]:
 def _prometheus(
     targets: dict[str, list[LocalServer]],
     alertmanager: LocalServer,
-    pushgateway: LocalServer,
+    pushed: LocalServer,
     folder: Path,
     interval_seconds: int,
 ) -> Iterator[LocalServer]:
@@ -149,7 +127,7 @@ def _prometheus(
         found = [{"targets": [f"127.0.0.1:{server.port}" for server in servers]}]
         (folder / f"{job}.json").write_text(json.dumps(found))
     own = f"127.0.0.1:{port}"
-    others = (f"127.0.0.1:{server.port}" for server in (alertmanager, pushgateway))
+    others = (f"127.0.0.1:{server.port}" for server in (alertmanager, pushed))
     config = prometheus_config(folder, RULES, *others, own, interval_seconds)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [

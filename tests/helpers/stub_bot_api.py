@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOKEN = "123456:AAH-stub_token"
 CHAT = "-100200300"
+_MARKUP = re.compile(r'</?b>|<a href="[^"<>]*">|</a>')
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,13 @@ class Answer:
 
 @dataclass
 class StubBotApi:
-    """What arrived, and the answers that are due next."""
+    """What arrived, and the answers that are due next; while it is down, none is given."""
 
     url: str = ""
     scripted: list[Answer] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
+    down: bool = False
 
     @property
     def shown(self) -> list[str]:
@@ -40,24 +42,33 @@ class StubBotApi:
 
     def answer(self, path: str, fields: dict[str, object]) -> Answer:
         self.paths.append(path)
-        if self.scripted:
-            return self.scripted.pop(0)
+        if self.down or self.scripted:
+            return Answer(drop=True) if self.down else self.scripted.pop(0)
         if path != f"/bot{TOKEN}/sendMessage":
             return error(401, "Unauthorized")
-        if fields.get("chat_id") != CHAT:
+        if str(fields.get("chat_id")) != CHAT:
             return error(400, "Bad Request: chat not found")
         html = str(fields.get("text", ""))
-        if re.sub(r"</?b>|&(?:lt|gt|amp|quot);", "", html).count("<") or re.search(r"&(?!lt;|gt;|amp;|quot;)", html):
+        if "<" in _MARKUP.sub("", html) or re.search(r"&(?!lt;|gt;|amp;|quot;|#\d+;)", html) or not _balanced(html):
             return error(400, "Bad Request: can't parse entities")
         length = len(plain(html).encode("utf-16-le")) // 2
         if not 0 < length <= 4096:
             return error(400, "Bad Request: message is too long" if length else "Bad Request: message text is empty")
         self.delivered.append(html)
-        return Answer(body=json.dumps({"ok": True, "result": {"message_id": len(self.delivered)}}))
+        chat = {"id": int(CHAT), "type": "supergroup", "title": "alerts"}
+        return Answer(body=json.dumps({"ok": True, "result": {"message_id": len(self.delivered), "chat": chat}}))
 
 
 def plain(html: str) -> str:
-    return unescape(re.sub(r"</?b>", "", html))
+    return unescape(_MARKUP.sub("", html))
+
+
+def _balanced(html: str) -> bool:
+    """Whether every tag is closed before another begins, as the messages of this project have it."""
+    tags = re.findall(r"<(/?)([ab])\b", html)
+    return all(not start[0] and end == ("/", start[1]) for start, end in zip(tags[::2], tags[1::2], strict=False)) and (
+        len(tags) % 2 == 0
+    )
 
 
 def error(status: int, description: str, **parameters: int) -> Answer:

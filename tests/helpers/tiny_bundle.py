@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -41,7 +42,7 @@ def tiny_encoder(folder: Path, hidden: int = 32) -> BiEncoder:
     write_multilingual_encoder(folder, hidden=hidden)
     encoder = load_bi_encoder(folder)
     with torch.no_grad():
-        for name, parameter in encoder.backbone.named_parameters():
+        for name, parameter in cast(torch.nn.Module, encoder.backbone).named_parameters():
             if "LayerNorm" in name:
                 parameter.fill_(1.0 if name.endswith("weight") else 0.0)
     encoder.settings = replace(encoder.settings, normalize=True, training_run_id="run-1", data_version="data-1")

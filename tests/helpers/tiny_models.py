@@ -187,7 +187,7 @@ def write_multilingual_encoder(folder: Path, vocabulary: int = 0, hidden: int = 
     config.save_pretrained(folder)
     tokenizer.save(folder)
     save_file(model.state_dict(), folder / "model.safetensors")
-    return config.vocab_size
+    return int(config.vocab_size)
 
 
 def backbone_of(model: PreTrainedModel) -> BertBackbone:

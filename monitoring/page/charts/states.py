@@ -25,7 +25,8 @@ def states(panel: Panel, data: PanelData, window: Window) -> Markup:
 def _row(panel: Panel, line: Line, window: Window) -> Markup:
     runs = _runs(line)
     last = line.values[-1] if line.values[-1] is not None else line.values[-2]
-    now, kind = ("gone", "none") if last is None else (_word(panel, last), _kind(panel, last))
+    ended = panel.states[0] if panel.one_is_bad else "gone"  # an alert that does not fire has no series
+    now, kind = (ended, "none") if last is None else (_word(panel, last), _kind(panel, last))
     rects = [
         tag("rect", tag("title", _told(panel, value, first, count, window)), x=round(first * _STEP, 2), y=0,
             width=round(count * _STEP, 2), height=_ROW, class_=f"state {_kind(panel, value)}")

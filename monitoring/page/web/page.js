@@ -124,18 +124,18 @@ const live = document.getElementById("live");
 const trouble = document.getElementById("trouble");
 let paused = false;
 
+const FOCUSABLE = ".plot, summary, a, pre";
+
 const exchange = (before, after) => {
-  const focused = before.contains(document.activeElement) ? document.activeElement : null;
-  const opened = before.querySelector("details")?.open;
-  if (focused && !focused.matches(".plot")) return; // somebody is reading here
-  if (opened && after.querySelector("details")) after.querySelector("details").open = true;
+  const place = [...before.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  const about = after.querySelector("details");
+  if (about) about.open = before.querySelector("details").open;
   const plot = before.querySelector(".plot");
   const step = plot && plot === shownPlot ? cursors.get(plot) : undefined;
   before.replaceWith(after);
+  if (place >= 0) after.querySelectorAll(FOCUSABLE)[place]?.focus({ preventScroll: true });
   const fresh = after.querySelector(".plot");
-  if (!fresh) return;
-  if (focused) fresh.focus({ preventScroll: true });
-  if (step !== undefined) show(fresh, step);
+  if (fresh && step !== undefined) show(fresh, step);
 };
 
 const refresh = async () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -163,3 +164,11 @@ def test_files_are_kept_and_asked_for_again() -> None:
     assert first.headers["content-type"].startswith("text/javascript")
     assert asking.get("/static/page.js", headers={"if-none-match": first.headers["etag"]}).status_code == 304
     assert asking.get("/static/nothing.js").status_code == 404
+
+
+def test_a_panel_shows_its_queries_as_they_were_asked() -> None:
+    answers = Answers(quiet)
+    text = unescape(client(answers).get("/bi-encoder?track=canary").text)
+    asked = [given["query"] for path, given in answers.asked if path.endswith("query_range")]
+    shown = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", text, re.DOTALL)
+    assert sorted(shown) == sorted(asked)

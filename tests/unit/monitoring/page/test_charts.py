@@ -110,9 +110,8 @@ def test_bars_stand_on_each_other() -> None:
 
 
 def test_a_heat_map_shows_what_lies_between_two_bounds() -> None:
-    data = PanelData(
-        (line("1", [2.0], le="1.0"), line("4", [2.0], le="4.0"), line("+Inf", [9.0], le="+Inf"), line("2", [2.0], le="2.0"))
-    )  # fmt: skip
+    counted = {"1.0": 2.0, "4.0": 2.0, "+Inf": 9.0, "2.0": 2.0}
+    data = PanelData(tuple(line(bound, [value], le=bound) for bound, value in counted.items()))
     picture = heatmap(panel(Kind.HEATMAP), data, WINDOW)
     told = json.loads(next(one for one in parsed(picture).iter("script")).text or "")
     assert [(one["name"], one["values"][-1]) for one in told["series"]] == [
@@ -135,6 +134,7 @@ def test_states_are_told_in_words_and_a_series_that_ended_is_gone() -> None:
     assert [one.get("class") for one in by_class(picture, "state")][:2] == ["state good", "state bad"]
     fires = states(panel(Kind.STATE, Unit.STATE, states=("silent", "firing"), one_is_bad=True), data, WINDOW)
     assert [one.get("class") for one in by_class(fires, "now")] == ["now good", "now bad", "now none"]
+    assert [one.text for one in by_class(fires, "now")] == ["silent", "firing", "silent"]
 
 
 def test_a_number_says_in_words_whether_it_is_good() -> None:

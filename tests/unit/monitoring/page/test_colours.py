@@ -14,9 +14,27 @@ NAMES = [f"s{number}" for number in range(1, 9)]
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB
 SEEN = {
     "all": np.eye(3),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-}  # fmt: skip
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+}
+TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 
 
 def schemes() -> dict[str, dict[str, str]]:
@@ -46,9 +64,7 @@ def contrast(one: str, other: str) -> float:
 
 def oklab(rgb: np.ndarray) -> np.ndarray:
     """Ottosson (2020): distances are about as they are seen."""
-    to_lms = np.array([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]])  # fmt: skip
-    to_lab = np.array([[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099], [0.0259040371, 0.7827717662, -0.8086757660]])  # fmt: skip
-    return to_lab @ np.cbrt(to_lms @ np.clip(rgb, 0, 1))
+    return TO_LAB @ np.cbrt(TO_LMS @ np.clip(rgb, 0, 1))
 
 
 def test_both_ways_to_dark_are_the_same() -> None:
@@ -70,4 +86,4 @@ def test_no_two_series_look_alike(scheme: str, seen: str) -> None:
     places = {name: oklab(SEEN[seen] @ linear(colours[name])) for name in NAMES}
     apart = {pair: float(np.linalg.norm(places[pair[0]] - places[pair[1]])) for pair in combinations(NAMES, 2)}
     closest = min(apart, key=apart.__getitem__)
-    assert apart[closest] > 0.05, (closest, apart[closest])
+    assert apart[closest] > 0.09, (closest, apart[closest])
