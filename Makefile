@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train serve monitor dashboard airflow-check test test-all browser monitoring-tools lint fmt clean
+.PHONY: help train serve monitor dashboard airflow-check test test-all browser monitoring-tools logql lint fmt clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,7 +70,7 @@ dashboard: $(VENV)/.train ## Show runs in the ZenML dashboard and the MLflow UI,
 airflow-check: $(VENV)/.train ## Have a real Airflow (installed into .venv-airflow) run the exported training pipeline
 	$(RUN) -m stacks.airflow.check
 
-test: $(VENV)/.test $(CLIENTS)/.ready browser monitoring-tools lint ## Lint, types, contracts and all tests but the slowest
+test: $(VENV)/.test $(CLIENTS)/.ready browser monitoring-tools logql lint ## Lint, types, contracts and all tests but the slowest
 	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE)
 
 test-all: test ## The same, then the slowest tests
@@ -82,6 +82,9 @@ browser: ## Install the browser of the page tests and fetch axe-core, where they
 
 monitoring-tools: ## Unpack Prometheus, Alertmanager and Pushgateway into .cache, where they are not installed
 	@.ci/monitoring
+
+logql: ## Fetch the parser of LogQL that Grafana uses, with which the tests read queries of logs
+	@.ci/logql
 
 lint: $(VENV)/.test ## Style, types, import contracts, and that generated files are as they would be made
 	$(VENV)/bin/ruff check .

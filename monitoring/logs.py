@@ -20,6 +20,8 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request that is answered; None outside of any."""
 ACCESS = "access"
 """Name of the logger that writes one line for each request."""
+QUESTIONS = "questions"
+"""Name of the logger of what was asked, where that is wanted; what ships logs leaves its lines where they are."""
 ACCESS_FIELDS = ("method", "route", "status", "duration_ms", "action", "error", "reason")
 """What such a line says besides; given as ``extra``."""
 LONGEST_MESSAGE, LONGEST_EXCEPTION, LONGEST_VALUE = 2_000, 8_000, 200

@@ -25,9 +25,10 @@ from deployment.bundle.format import BundleFacts
 from deployment.errors import InvalidInput, MethodNotAllowed, NotFound, Refusal
 from deployment.settings import ServingSettings
 from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.logs import QUESTIONS
 from monitoring.traces import TRACE_KEYS
 
-_logger = logging.getLogger(__name__)
+_logger, _questions = logging.getLogger(__name__), logging.getLogger(QUESTIONS)
 _MACHINERY = "machinery"
 _HEADERS = ("authorization", "content-type", "x-api-key", "x-deadline-seconds")
 _LONGEST_PATH, _LONGEST_MESSAGE = 200, 300
@@ -109,7 +110,7 @@ def called(request: Request, action: str, *texts: str) -> None:
     request.state.action = action
     if standing_of(request).settings.log_questions:
         for text in texts:
-            _logger.info("%s: %r", action, text)
+            _questions.info("%s: %r", action, text)
 
 
 def _machinery() -> APIRouter:

@@ -10,6 +10,7 @@ from pathlib import Path
 from monitoring.prometheus_config import prometheus_config
 from monitoring.rules.cases import read_cases, unit_tests
 from monitoring.rules.costs import costs
+from monitoring.rules.logs import logs
 from monitoring.rules.model import PAGE_URL, Group
 from monitoring.rules.models import models
 from monitoring.rules.objectives import objectives
@@ -22,6 +23,8 @@ from retrieval.errors import ConfigError
 
 FOLDER = Path(__file__).resolve().parents[1] / "prometheus"
 """Holds ``prometheus.yml``, ``rules``, ``tests`` and what the tests are made of, ``cases``."""
+LOG_RULES = FOLDER.parent / "loki" / "rules" / "fake"
+"""Where Loki's ruler reads; the one tenant of a Loki without tenants is called so."""
 COMMAND = "python -m monitoring.rules"
 RULES, TESTS, CASES, CONFIG = "rules", "tests", "cases", "prometheus.yml"
 
@@ -44,6 +47,12 @@ def rule_files(levels: ServiceLevels, page: str = PAGE_URL) -> dict[str, str]:
     preface = f"Made by `{COMMAND}` from monitoring/slo.yaml; change that and run it again."
     return {f"{group.name}.yaml": written([preface, f"Rules on {group.says}."], group.as_yaml(page))
             for group in groups(levels)}  # fmt: skip
+
+
+def log_rule_file(page: str = PAGE_URL) -> str:
+    """Contents of the file that Loki's ruler reads."""
+    preface = f"Made by `{COMMAND}` from monitoring/rules/logs.py; change that and run it again."
+    return written([preface, f"Rules on {logs().says}, in LogQL."], logs().as_yaml(page))
 
 
 def test_files(levels: ServiceLevels, page: str = PAGE_URL) -> dict[str, str]:
@@ -74,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = {folder / name: text for name, text in rule_files(levels, page).items()}
         if given.to is None:
             wanted[FOLDER / CONFIG] = config_file()
+            wanted[LOG_RULES / f"{logs().name}.yaml"] = log_rule_file(page)
             wanted |= {FOLDER / TESTS / name: text for name, text in test_files(levels, page).items()}
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -104,12 +114,12 @@ def _compare(wanted: dict[Path, str]) -> int:
 
 def _others(wanted: dict[Path, str]) -> list[Path]:
     """Files of former rules in this project's own folders; a folder that a user names may hold more."""
-    own = {FOLDER / RULES, FOLDER / TESTS} & {path.parent for path in wanted}
+    own = {FOLDER / RULES, FOLDER / TESTS, LOG_RULES} & {path.parent for path in wanted}
     return sorted(path for folder in own for path in folder.glob("*.yaml") if path not in wanted)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Write Prometheus's rules, made of the SLO file.")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Write Prometheus's rules (and Loki's).")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not as it would be")
     parser.add_argument("--to", type=Path, metavar="DIR", help="write the rules, and no tests, into this folder")
     parser.add_argument("--page", default=PAGE_URL, metavar="URL", help=f"what links begin with (default {PAGE_URL})")

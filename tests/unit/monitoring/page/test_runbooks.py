@@ -6,6 +6,7 @@ import re
 
 from monitoring.page.runbooks import RUNBOOKS, read_runbooks, runbooks_html
 from monitoring.rules.command import groups
+from monitoring.rules.logs import logs
 from monitoring.slo import load_service_levels
 
 DASHBOARDS = ("overview", "pipeline")
@@ -14,7 +15,7 @@ DASHBOARDS = ("overview", "pipeline")
 def test_every_alert_has_its_section_under_its_name() -> None:
     html = runbooks_html(read_runbooks(RUNBOOKS), DASHBOARDS)
     anchors = re.findall(r'<h\d id="([^"]+)"', html)
-    names = {alert.name for group in groups(load_service_levels()) for alert in group.alerts}
+    names = {alert.name for group in (*groups(load_service_levels()), logs()) for alert in group.alerts}
     assert names <= set(anchors)
     assert len(anchors) == len(set(anchors))
     assert all(f'href="#{name}"' in html for name in names)

@@ -15,6 +15,7 @@ from monitoring.dashboards import panel_ids
 from monitoring.endpoint_metrics import OTHER
 from monitoring.rules.cases import read_cases
 from monitoring.rules.command import COMMAND, FOLDER, groups, main, rule_files
+from monitoring.rules.logs import logs
 from monitoring.rules.model import PAGE_URL, Alert, Severity, span
 from monitoring.rules.objectives import BURNS, OUR_ERRORS
 from monitoring.slo import load_service_levels
@@ -25,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[4]
 RUNBOOKS = ROOT / "docs/runbooks.md"
 LEVELS = load_service_levels()
 ALERTS = {alert.name: alert for group in groups(LEVELS) for alert in group.alerts}
+LOG_ALERTS = {alert.name: alert for alert in logs().alerts}
+"""Of Loki's ruler; promtool runs none of them, see tests/unit/monitoring/logs_pipeline."""
+ALL_ALERTS = {**ALERTS, **LOG_ALERTS}
 TESTS = sorted((FOLDER / "tests").glob("*.yaml"))
 needs_promtool = pytest.mark.skipif(find_tool(PROMTOOL) is None, reason="no promtool; run make monitoring-tools")
 
@@ -116,7 +120,7 @@ def test_a_mistake_in_the_slo_file_is_bad_input_and_writes_nothing(tmp_path, cap
     assert not (tmp_path / "rules").exists()
 
 
-@pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
+@pytest.mark.parametrize("alert", ALL_ALERTS.values(), ids=ALL_ALERTS)
 def test_an_alert_says_how_grave_it_is_and_what_to_do_in_sentences(alert: Alert):
     written = alert.as_yaml(PAGE_URL)
     assert written["labels"]["severity"] in {"page", "ticket"}
@@ -130,7 +134,7 @@ def test_an_alert_says_how_grave_it_is_and_what_to_do_in_sentences(alert: Alert)
     assert "$value" in alert.description or alert.name == "TargetsAbsent"  # whose value says nothing
 
 
-@pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
+@pytest.mark.parametrize("alert", ALL_ALERTS.values(), ids=ALL_ALERTS)
 def test_an_alerts_panel_is_one_that_there_is(alert: Alert):
     for url in alert.panel.urls(PAGE_URL).values():
         dashboard, panel = url.removeprefix(f"{PAGE_URL}/").split("#")
@@ -147,14 +151,14 @@ def sections() -> dict[str, str]:
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert():
-    assert sorted(headings()) == sorted(ALERTS)
-    for alert in ALERTS.values():
+    assert sorted(headings()) == sorted([*ALERTS, *LOG_ALERTS])
+    for alert in ALL_ALERTS.values():
         page, heading = alert.as_yaml(PAGE_URL)["annotations"]["runbook_url"].split("#")
         assert page == f"{PAGE_URL}/runbooks"
         assert heading in headings()
 
 
-@pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
+@pytest.mark.parametrize("alert", ALL_ALERTS.values(), ids=ALL_ALERTS)
 def test_a_runbook_says_severity_impact_what_to_look_at_what_to_do_and_when_it_ends(alert: Alert):
     section = sections()[alert.name]
     assert section.partition("\n\n")[2].startswith(f"*{alert.severity.value}")
@@ -165,8 +169,8 @@ def test_a_runbook_says_severity_impact_what_to_look_at_what_to_do_and_when_it_e
 def test_runbooks_send_their_reader_only_to_runbooks_that_there_are():
     named = set(re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", RUNBOOKS.read_text(encoding="utf-8")))
     assert {
-        name for name in named if name in ALERTS or name.endswith(("High", "Fast", "Slow", "Down", "Failed"))
-    } <= set(ALERTS)
+        name for name in named if name in ALL_ALERTS or name.endswith(("High", "Fast", "Slow", "Down", "Failed"))
+    } <= set(ALL_ALERTS)
 
 
 @needs_promtool
