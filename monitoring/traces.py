@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from monitoring.spans import Kind, Span
 from retrieval.errors import ConfigError
 from retrieval.extras import need
 
 if TYPE_CHECKING:
     from monitoring.trace_export import Tracer
 
-Kind = Literal["internal", "client"]
 TRACE_KEYS = ("traceparent", "tracestate")
 """Headers of W3C Trace Context, which a job carries as keys of its input."""
 _LONGEST_KEY = 512  # what the standard asks systems to carry
 _tracer: Tracer | None = None
-
-
-class Span:
-    """A piece of a request's time; this one is never kept."""
-
-    def ends_as(self, name: str, status: int, attributes: Mapping[str, str]) -> None:
-        """Tell how a request ended.
-
-        Args:
-            name: Method and route.
-            status: Of HTTP; 500 and above is a fault.
-            attributes: What else is known; empty values are left out.
-        """
 
 
 NO_SPAN: AbstractContextManager[Span] = nullcontext(Span())

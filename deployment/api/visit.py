@@ -15,7 +15,8 @@ from deployment.errors import Refusal
 from deployment.service_metrics import CLIENT_GONE
 from monitoring.endpoint_metrics import EndpointMetrics
 from monitoring.logs import REQUEST_ID
-from monitoring.traces import Span, current_trace_id
+from monitoring.spans import Span
+from monitoring.traces import current_trace_id
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
