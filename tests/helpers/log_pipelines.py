@@ -15,7 +15,7 @@ PROMTAIL = ROOT / "monitoring/promtail/promtail.yaml"
 LOKI = ROOT / "monitoring/loki/loki.yaml"
 RULES = ROOT / "monitoring/loki/rules"
 DASHBOARDS = ROOT / "monitoring/grafana/dashboards"
-PAGES = (ROOT / "docs/runbooks.md", ROOT / "docs/monitoring-logs.part.md")
+PAGES = (ROOT / "docs/runbooks.md", ROOT / "docs/logs.md")
 
 
 def rules() -> dict[str, dict]:
@@ -38,7 +38,7 @@ def dashboard_queries() -> dict[str, str]:
 
 def written_queries() -> dict[str, str]:
     """Of the documentation, by page and place."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in PAGES if path.is_file()}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
     blocks = {name: re.findall(r"```logql\n(.*?)```", text, flags=re.DOTALL) for name, text in texts.items()}
     lines = ((name, line) for name, found in blocks.items() for block in found for line in block.splitlines())
     return {f"{name} {number}": line for number, (name, line) in enumerate(lines)}
