@@ -37,25 +37,41 @@ class EndpointMetrics:
         track: Track = "stable",
         families: MetricFamilies | None = None,
         clock: Callable[[], float] = time.monotonic,
+        build: Build | None = None,
     ) -> None:
-        """Begin at 0; ``clock`` gives monotonic seconds to what is told over a window."""
+        """Begin at 0.
+
+        Args:
+            endpoint: Value of the label ``endpoint``.
+            known: What other labels can say.
+            track: Value of the label ``track``.
+            families: Shared with others; None makes new ones.
+            clock: Gives monotonic seconds to what is told over a window.
+            build: What is served from the start; None while that is loading.
+        """
         self.endpoint, self.track, self.model_version = endpoint, track, LOADING
         self.families, self.answers, self._known = families or MetricFamilies(), 0, known
         self._actions, self._versions, self._clock = frozenset(known.actions), {LOADING}, clock
-        self._own = (endpoint, track, LOADING)
         self._build: tuple[str, ...] | None = None
         self._costs, self._scores = Window(clock), Window(clock)
         self._usd, self.passed = 0.0, dict.fromkeys(PHASES, 0.0)
-        self._children: dict[tuple[object, ...], Any] = {}
+        # one attribute, for a thread may count while another one changes the model
+        self._counting: tuple[tuple[str, str, str], dict[tuple[object, ...], Any]] = ((endpoint, track, LOADING), {})
         self.forwards: deque[tuple[float, int]] | None = None
-        self._begin_at_zero()
+        if build is None:
+            self._begin_at_zero()
+        else:
+            self.serves(build)
+
+    @property
+    def _own(self) -> tuple[str, str, str]:
+        return self._counting[0]
 
     def serves(self, build: Build) -> None:
         """Count for another model from now on; gauges of the one before go, counters stay."""
         with self.families.lock:
             before, self.model_version = self._own, self._bounded(build.model_version)
-            self._own = (self.endpoint, self.track, self.model_version)
-            self._children = {}
+            self._counting = ((self.endpoint, self.track, self.model_version), {})
             if before != self._own:
                 self._forget(before)
                 self._costs, self._scores = Window(self._clock), Window(self._clock)
@@ -110,9 +126,10 @@ class EndpointMetrics:
 
     def _of(self, metric: Metric, *values: str) -> Metric:
         """A metric under our labels; kept, for looking it up in the metric costs more than counting."""
-        found: Metric | None = self._children.get((metric, *values))
+        own, children = self._counting
+        found: Metric | None = children.get((metric, *values))
         if found is None:
-            found = self._children[metric, *values] = metric.labels(*self._own, *values)
+            found = children[metric, *values] = metric.labels(*own, *values)
         return found
 
     def answered(self, action: str, status: int, seconds: float, trace_id: str | None = None) -> None:

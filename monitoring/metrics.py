@@ -114,7 +114,10 @@ class MetricFamilies:
         Returns:
             The body and its content type.
         """
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # of a version that is no number
+            encode, content_type = choose_encoder("")
         with self.lock:
             return encode(self.registry), content_type
 

@@ -16,9 +16,10 @@ from prometheus_client.openmetrics import parser as openmetrics
 from monitoring.cost import Price
 from monitoring.endpoint_metrics import EndpointMetrics
 from monitoring.label_values import MOST_VERSIONS, OTHER, Build, KnownValues
+from monitoring.metrics import MetricFamilies
 from monitoring.tools import PROMTOOL, find_tool, tool
 from monitoring.windows import WINDOW_SECONDS, Window
-from tests.helpers.metric_values import value_of
+from tests.helpers.metric_values import scraped, value_of
 
 NAMES = {
     "endpoint_requests", "endpoint_cold_starts", "endpoint_errors", "endpoint_request_duration_seconds",
@@ -245,3 +246,27 @@ def test_promtool_finds_nothing_to_say(used):
         [tool(PROMTOOL), "check", "metrics"], input=used.families.render()[0], capture_output=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=x.y", "text/plain;version=", "\xff", "a" * 9_999]
+)
+def test_whatever_a_client_says_it_takes_it_gets_metrics(accept):
+    assert b"endpoint_requests_total" in MetricFamilies().render(accept)[0]
+
+
+def test_what_is_counted_while_the_model_changes_does_not_lead_later_counts_to_the_model_before():
+    metrics = EndpointMetrics("gateway", KNOWN)
+    children = metrics._counting[1]
+    labels = metrics.families.errors.labels
+
+    def changing(*values):
+        metrics.families.errors.labels = labels
+        metrics.serves(Build(model_version="2"))  # as another thread does, between looking up and keeping
+        return labels(*values)
+
+    metrics.families.errors.labels = changing
+    metrics.failed("model_fault")
+    metrics.failed("model_fault")
+    assert metrics._counting[1] is not children
+    assert scraped(metrics.families.render()[0].decode(), "endpoint_errors_total", model_version="2") == 1
