@@ -62,7 +62,7 @@ def _remote_stages(
 ) -> tuple[RemoteFirstStage, RemoteReranker]:
     """Both stages where the settings say that they are."""
     facts, key, families = bundle.facts, settings.service_key, metrics.families
-    first_told = partial(WorkerMeasures, BI_ENCODER, families, facts.bi_encoder, settings.track)
+    first_told = partial(WorkerMeasures, BI_ENCODER, families, facts.bi_encoder, settings.track, facts.index)
     url, transport = transport_to(settings.bi_encoder_url, first_told, facts.index)
     first = RemoteFirstStage(url, key, library.corpus, facts.index, settings.deadline_seconds, transport)
     second_told = partial(WorkerMeasures, CROSS_ENCODER, families, facts.cross_encoder, settings.track)

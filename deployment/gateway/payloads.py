@@ -13,7 +13,6 @@ from deployment.errors import Fallback
 
 MAX_QUESTION_CHARACTERS = 2_000
 Question = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARACTERS), READABLE]
-"""Why articles are in the first stage's order although reranking was asked for."""
 
 Mark = tuple[int, int]
 """Start and end of words that match the question, in characters (Unicode code points)."""

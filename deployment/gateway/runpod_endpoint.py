@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 import httpx
@@ -17,12 +18,14 @@ from pydantic_core import from_json
 
 from deployment.api.request_ids import ENVELOPE
 from deployment.api.strict_json import write_json
-from deployment.errors import STATUS_OF, UpstreamFault
+from deployment.errors import STATUS_OF, NotReady, Overloaded, UpstreamFault
 from deployment.gateway.worker_measures import WorkerMeasures
 
 SCHEME = "runpod+"
 _POLL_SECONDS = 0.25
+_CANCEL_SECONDS = 5.0
 _RUNS = frozenset({"IN_QUEUE", "IN_PROGRESS"})
+_CODES = {Overloaded.status: Overloaded.code, NotReady.status: NotReady.code}
 _HERE = frozenset({"127.0.0.1", "localhost"})
 
 
@@ -38,6 +41,7 @@ class RunPodTransport(httpx.AsyncBaseTransport):
             index: Version of the index that is expected until an answer says which it is.
         """
         self._inner, self._measures, self._index = inner, measures, index
+        self._cancelling: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as the service would."""
@@ -46,21 +50,35 @@ class RunPodTransport(httpx.AsyncBaseTransport):
         payload = json.loads(await request.aread())
         started, action = time.monotonic(), str(payload.get("action", ""))
         envelope = {key: request.headers[name] for name, key in ENVELOPE.items() if name in request.headers}
-        response = await self._send(request, "POST", "runsync", {"input": payload | envelope})
-        if response.status_code != httpx.codes.OK:
-            return response
-        job = await self._ended(request, _read(response), started)
-        seconds = time.monotonic() - started
+        try:
+            response = await self._send(request, "POST", "runsync", {"input": payload | envelope})
+            if response.status_code != httpx.codes.OK:
+                code = _CODES.get(response.status_code, UpstreamFault.code)
+                self._measures.failed(action, code, time.monotonic() - started)
+                return response
+            job = await self._ended(request, _read(response), started)
+        except httpx.HTTPError:
+            self._measures.failed(action, UpstreamFault.code, time.monotonic() - started)
+            raise
+        except asyncio.CancelledError:
+            self._measures.left(action, time.monotonic() - started)
+            raise
+        return self._answer(job, action, time.monotonic() - started)
+
+    def _answer(self, job: Mapping[str, Any], action: str, seconds: float) -> httpx.Response:
+        """What the service would have answered, counted."""
         if job.get("status") == "COMPLETED" and isinstance(output := job.get("output"), Mapping):
             self._index = str(output.get("index_version", self._index))
             self._measures.count(action, seconds, output)
             return httpx.Response(httpx.codes.OK, content=write_json(output))
         refused = _refused(job)
-        self._measures.failed(action, refused.status_code, _code(refused), seconds)
+        self._measures.failed(action, _code(refused), seconds)
         return refused
 
     async def aclose(self) -> None:
-        """Close the inner transport."""
+        """Let cancelled jobs be told, and close the inner transport."""
+        if self._cancelling:
+            await asyncio.wait(self._cancelling, timeout=_CANCEL_SECONDS)
         await self._inner.aclose()
 
     async def _ready(self, request: httpx.Request) -> httpx.Response:
@@ -84,14 +102,20 @@ class RunPodTransport(httpx.AsyncBaseTransport):
                     await asyncio.sleep(_POLL_SECONDS)
                     job = _read(await self._send(request, "GET", f"status/{job.get('id')}"))
         except TimeoutError as error:
-            await self._cancel(request, job)
+            self._cancel(request, job)
             raise httpx.ReadTimeout(f"the job has not ended in {patience:g} s", request=request) from error
         except asyncio.CancelledError:
-            await asyncio.shield(self._cancel(request, job))
+            self._cancel(request, job)
             raise
         return job
 
-    async def _cancel(self, request: httpx.Request, job: Mapping[str, Any]) -> None:
+    def _cancel(self, request: httpx.Request, job: Mapping[str, Any]) -> None:
+        """Tell RunPod, which whoever waits for an answer does not wait for."""
+        task = asyncio.create_task(self._told(request, job), context=Context())
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
+
+    async def _told(self, request: httpx.Request, job: Mapping[str, Any]) -> None:
         with suppress(httpx.HTTPError):
             await self._send(request, "POST", f"cancel/{job.get('id')}", {})
 

@@ -7,15 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployment.api.handlers import BI_ENCODER_ACTIONS, CROSS_ENCODER_ACTIONS
-from deployment.service_metrics import known_values
+from deployment.errors import STATUS_OF, UpstreamFault
+from deployment.service_metrics import CLIENT_GONE, known_values
 from monitoring.endpoint_metrics import EndpointMetrics
-from monitoring.label_values import MOST_VERSIONS, OTHER, Build, Track
+from monitoring.label_values import LONGEST_VERSION, OTHER, Build, Track
 from monitoring.metrics import MetricFamilies
 from retrieval.names import BI_ENCODER, CROSS_ENCODER
 
 _MOST_FORWARDS, _MOST_SCORES = 64, 1024
-_ACTIONS = {BI_ENCODER: BI_ENCODER_ACTIONS, CROSS_ENCODER: CROSS_ENCODER_ACTIONS}
+MOST_VERSIONS = 4
+"""Tracks and versions of an endpoint told apart: two endpoints' and the gateway's own make less than 3,000 series."""
+_ACTIONS = {BI_ENCODER: ("search",), CROSS_ENCODER: ("rerank",)}  # what the gateway asks
 Endpoint = Literal["bi-encoder", "cross-encoder"]
 Amount = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1 << 31)]
@@ -70,9 +72,11 @@ class _Scores(_Lenient):
 
 
 class WorkerMeasures:
-    """Counts for one endpoint; answers without measures are those of services, which Prometheus scrapes itself."""
+    """Counts for one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, families: MetricFamilies, version: str, track: Track = "stable") -> None:
+    def __init__(
+        self, endpoint: Endpoint, families: MetricFamilies, version: str, track: Track = "stable", index: str = ""
+    ) -> None:
         """Count into the gateway's families.
 
         Args:
@@ -80,14 +84,16 @@ class WorkerMeasures:
             families: The gateway's.
             version: Of the model that is expected to answer; its counters are there at 0 before it does.
             track: That is expected.
+            index: That is expected.
         """
         self._endpoint: Endpoint = endpoint
         self._families = families
         self._by_version: dict[tuple[Track, str], EndpointMetrics] = {}
-        self._last = self._metrics_of(track, version, "")
+        self._index: dict[tuple[Track, str], str] = {}
+        self._last = self._metrics_of(track, version, index)
 
     def count(self, action: str, seconds: float, output: Mapping[str, Any]) -> None:
-        """Count an answer; measures that are not well formed are not counted.
+        """Count an answer, without its measures if they are not well formed or none came.
 
         Args:
             action: That was asked for.
@@ -97,6 +103,7 @@ class WorkerMeasures:
         try:
             answer = _Answer.model_validate(output)
         except ValidationError:
+            self._last.answered(action, 200, seconds)
             return
         metrics = self._last = self._metrics_of(answer.measures.track, answer.model_version, answer.index_version)
         metrics.answered(action, 200, seconds)
@@ -110,10 +117,14 @@ class WorkerMeasures:
             metrics.scored(_scores(output))
         self._count_besides(metrics, answer.measures)
 
-    def failed(self, action: str, status: int, code: str, seconds: float) -> None:
+    def failed(self, action: str, code: str, seconds: float) -> None:
         """Count a job that failed, under the version that answered last."""
         self._last.failed(code)
-        self._last.answered(action, status, seconds)
+        self._last.answered(action, STATUS_OF.get(code, UpstreamFault.status), seconds)
+
+    def left(self, action: str, seconds: float) -> None:
+        """Count a job that nobody waited for any longer, as a service counts a client that left."""
+        self._last.answered(action, CLIENT_GONE, seconds)
 
     @staticmethod
     def _count_besides(metrics: EndpointMetrics, measures: _Measures) -> None:
@@ -126,13 +137,18 @@ class WorkerMeasures:
 
     def _metrics_of(self, track: Track, version: str, index: str) -> EndpointMetrics:
         """Those of the track and version, of which only so many are told apart."""
+        version = version[:LONGEST_VERSION]
         if (track, version) not in self._by_version and len(self._by_version) >= MOST_VERSIONS:
             version = OTHER
-        if (track, version) not in self._by_version:
-            metrics = EndpointMetrics(self._endpoint, known_values(_ACTIONS[self._endpoint]), track, self._families)
-            metrics.serves(Build(model_version=version, index=index))
-            self._by_version[track, version] = metrics
-        return self._by_version[track, version]
+        key = (track, version)
+        if key not in self._by_version:
+            known, build = known_values(_ACTIONS[self._endpoint]), Build(model_version=version, index=index)
+            self._by_version[key] = EndpointMetrics(self._endpoint, known, track, self._families, build=build)
+            self._index[key] = index
+        if index and self._index[key] != index:
+            self._by_version[key].serves(Build(model_version=version, index=index))
+            self._index[key] = index
+        return self._by_version[key]
 
 
 def _scores(output: Mapping[str, Any]) -> list[float]:

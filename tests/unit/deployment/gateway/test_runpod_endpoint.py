@@ -9,11 +9,15 @@ import httpx
 import pytest
 
 from deployment.errors import NotReady, Overloaded, UpstreamFault
+from deployment.gateway.app import ACTIONS
+from deployment.gateway.circuit_breaker import CircuitBreakerReranker
 from deployment.gateway.remote import RemoteFirstStage, RemoteReranker, transport_to
 from deployment.gateway.runpod_endpoint import RunPodTransport
 from deployment.gateway.stages import Document, RerankFault
-from deployment.gateway.worker_measures import WorkerMeasures
-from monitoring.label_values import MOST_VERSIONS
+from deployment.gateway.worker_measures import MOST_VERSIONS, WorkerMeasures
+from deployment.service_metrics import known_values
+from monitoring.endpoint_metrics import EndpointMetrics
+from monitoring.label_values import Build
 from monitoring.logs import REQUEST_ID
 from monitoring.metrics import MetricFamilies
 from tests.helpers.metric_values import scraped
@@ -63,8 +67,14 @@ class RunPod:
         return RunPodTransport(httpx.MockTransport(self.answer), measures, "index-1")
 
     def score(self, patience=5.0):
+        return asyncio.run(self._scored(patience))
+
+    async def _scored(self, patience):
         stage = RemoteReranker(ROOT, "runpod-key", patience, self.transport())
-        return asyncio.run(stage.score("hỏi", DOCUMENTS, 0.4))
+        try:
+            return await stage.score("hỏi", DOCUMENTS, 0.4)
+        finally:
+            await stage.close()
 
     def counted(self, name, **labels):
         return scraped(self.families.render()[0].decode(), name, endpoint="cross-encoder", **labels)
@@ -112,6 +122,44 @@ def test_a_job_that_nobody_waits_for_any_more_is_cancelled():
         runpod.score(patience=0.3)
     assert fault.value.reason == "slow"
     assert runpod.asked[-1][:2] == ("POST", "cancel/job-1")
+    assert runpod.counted("endpoint_errors_total", type="upstream_fault") == 1
+
+
+@pytest.mark.parametrize(("hangs", "budget", "status"), [("cancel/job-1", 0.1, "499"), ("runsync", 0.1, "499")])
+def test_nobody_waits_for_a_job_to_be_cancelled_and_who_left_is_counted(hangs, budget, status):
+    runpod = RunPod({"status": "IN_QUEUE"})
+    hanging, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(request):
+        if request.url.path.endswith(hangs):
+            hanging.set()
+            await go_on.wait()
+        return runpod.answer(request)
+
+    async def ask():
+        transport = RunPodTransport(httpx.MockTransport(answer), WorkerMeasures("cross-encoder", runpod.families, "7"))
+        stage = CircuitBreakerReranker(RemoteReranker(ROOT, "", 5.0, transport), budget)
+        with pytest.raises(RerankFault):
+            await stage.score("hỏi", DOCUMENTS)
+        await hanging.wait()  # and the answer came before it went on
+        go_on.set()
+        await stage.close()
+
+    asyncio.run(asyncio.wait_for(ask(), 30))
+    assert runpod.counted("endpoint_requests_total", status=status) == 1
+    assert runpod.counted("endpoint_errors_total") == 0
+
+
+@pytest.mark.parametrize(
+    ("answered", "code"), [(401, "upstream_fault"), (429, "overloaded"), (500, "upstream_fault"), (503, "not_ready")]
+)
+def test_what_runpod_itself_refuses_is_counted(answered, code):
+    families = MetricFamilies()
+    refusing = httpx.MockTransport(lambda _: httpx.Response(answered))
+    stage = RemoteReranker(ROOT, "", 5.0, RunPodTransport(refusing, WorkerMeasures("cross-encoder", families, "7")))
+    with pytest.raises(RerankFault):
+        asyncio.run(stage.score("hỏi", DOCUMENTS, 0.4))
+    assert scraped(families.render()[0].decode(), "endpoint_errors_total", type=code) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,7 +196,9 @@ def test_an_endpoint_is_ready_where_it_is_known_even_without_a_worker(health, re
 def test_measures_that_are_not_well_formed_are_not_counted_and_the_answer_stands(measures):
     runpod = RunPod({"status": "COMPLETED", "output": output(measures=measures)})
     assert runpod.score() == [0.5]
-    assert runpod.counted("endpoint_requests_total") == 0
+    assert runpod.counted("endpoint_requests_total", status="200") == 1  # or failures alone would be counted
+    assert runpod.counted("endpoint_cold_starts_total") == 0
+    assert runpod.counted("endpoint_worker_seconds_total") == 0
 
 
 def test_versions_that_workers_tell_are_a_bounded_set():
@@ -166,6 +216,29 @@ def test_versions_that_workers_tell_are_a_bounded_set():
     versions = {line.partition('model_version="')[2].partition('"')[0] for line in text.splitlines() if line[0] != "#"}
     assert len(versions) <= MOST_VERSIONS + 2
     assert max(map(len, versions)) <= 2 * 64
+
+
+def test_a_gateway_of_two_endpoints_has_less_than_3000_series_whatever_workers_tell():
+    families = MetricFamilies()
+    EndpointMetrics("gateway", known_values(ACTIONS), "stable", families).serves(Build(model_version="7"))
+    for endpoint in ("bi-encoder", "cross-encoder"):
+        measures = WorkerMeasures(endpoint, families, "7")
+        for number in range(20):
+            for track in ("stable", "canary"):
+                measures.count("search", 0.1, output(f"{number}", measures=MEASURES | {"track": track}, dimension=8))
+    lines = families.render()[0].decode().splitlines()
+    assert len([line for line in lines if line[0] != "#"]) < 3000
+
+
+def test_the_index_of_an_endpoint_is_the_one_that_answers_tell():
+    families = MetricFamilies()
+    measures = WorkerMeasures("bi-encoder", families, "7", index="index-1")
+    assert 'index_version="index-1"' in families.render()[0].decode()
+    measures.count("search", 0.1, output(index_version="index-2"))
+    text = families.render()[0].decode()
+    assert 'index_version="index-2"' in text
+    assert 'index_version="index-1"' not in text
+    assert scraped(text, "endpoint_requests_total") == 1
 
 
 def test_an_address_without_runpod_is_asked_as_it_is():
