@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -122,15 +123,15 @@ class DropCount:
 
     def __init__(self, endpoint: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin at 0."""
-        self.spans, self._endpoint, self._clock = 0, endpoint, clock
-        self._told_at, self._told = float("-inf"), 0
+        self.spans, self._clock, self._told_at = 0, clock, float("-inf")
+        self._endpoint = re.sub("//[^/]*@", "//", endpoint)  # a password is nothing for a log
 
     def add(self, spans: int) -> None:
         """Count some more."""
         self.spans += spans
         now = self._clock()
         if now - self._told_at >= _TELL_SECONDS:
-            self._told_at, self._told = now, self.spans
+            self._told_at = now
             _logger.warning(
                 "the trace collector at %s does not take spans: %d dropped since start", self._endpoint, self.spans
             )
