@@ -144,11 +144,11 @@ class Worker(Generic[Engine]):
             return True
         return refusal.status == Refusal.status and not await self._sound(self._loaded)
 
-    def _action(self, job: dict[str, Any]) -> str:
+    def _action(self, job: object) -> str:
         """What was asked for, of the few things that can be."""
-        given = job.get("input")
+        given = job.get("input") if isinstance(job, dict) else None
         action = given.get("action") if isinstance(given, dict) else None
-        return action if action in self._endpoint.actions else ""
+        return action if isinstance(action, str) and action in self._endpoint.actions else ""
 
     async def _ready(self) -> _Loaded[Engine]:
         async with self._loading:
