@@ -12,20 +12,23 @@ from deployment.errors import DeadlinePassed, Fallback, Overloaded, Refusal
 from deployment.gateway.article_view import ArticleView
 from deployment.gateway.stages import Document, RerankFault, StageStanding
 from deployment.settings import ServingSettings
+from monitoring.cost import Price, price_of
 from monitoring.endpoint_metrics import EndpointMetrics
 from retrieval.data.cleaning import CleanLine
 from retrieval.runtime import choose_runtime
 from retrieval.search.results import Answer
 
+FREE = price_of("local")
+"""Of one's own machine, which nobody bills."""
 _REASONS: dict[type[Refusal], Fallback] = {Overloaded: "overloaded", DeadlinePassed: "slow"}
 
 
 class OwnFirstStage:
     """The bi-encoder of this process."""
 
-    def __init__(self, engine: EmbeddingEngine, deadline_seconds: float) -> None:
-        """Wrap an engine; ``deadline_seconds`` is the longest wait for it."""
-        self._engine, self._deadline_seconds = engine, deadline_seconds
+    def __init__(self, engine: EmbeddingEngine, deadline_seconds: float, price: Price = FREE) -> None:
+        """Wrap an engine; ``deadline_seconds`` is the longest wait for it, ``price`` that of the machine."""
+        self._engine, self._deadline_seconds, self._price = engine, deadline_seconds, price
 
     async def standing(self) -> StageStanding:
         """It is here."""
@@ -37,7 +40,9 @@ class OwnFirstStage:
         Raises:
             Refusal: If the queue is full or the model fails.
         """
-        return (await self._engine.search_clean(question, top_k, self._deadline_seconds)).answers
+        found = await self._engine.search_clean(question, top_k, self._deadline_seconds)
+        self._engine.metrics.spent(found.timings.worker, self._price.usd(found.timings.worker))
+        return found.answers
 
     async def warm_up(self) -> None:
         """Have the model lay out what it lays out once."""
@@ -51,9 +56,9 @@ class OwnFirstStage:
 class OwnReranker:
     """The cross-encoder of this process."""
 
-    def __init__(self, engine: RerankingEngine) -> None:
-        """Wrap an engine."""
-        self._engine = engine
+    def __init__(self, engine: RerankingEngine, price: Price = FREE) -> None:
+        """Wrap an engine; ``price`` is that of the machine."""
+        self._engine, self._price = engine, price
 
     async def standing(self) -> StageStanding:
         """It is here, and knows what its engine knows."""
@@ -70,6 +75,7 @@ class OwnReranker:
             scored = await self._engine.score_clean(question, read, budget_seconds)
         except Refusal as refusal:
             raise RerankFault(_REASONS.get(type(refusal), "bad_answer"), str(refusal)) from refusal
+        self._engine.metrics.spent(scored.timings.worker, self._price.usd(scored.timings.worker))
         return [float(score) for score in scored.scores]
 
     async def warm_up(self) -> None:
@@ -92,9 +98,10 @@ def own_stages(
         metrics: Of the gateway.
     """
     runtime = choose_runtime(settings.precision, settings.threads)
+    price = price_of(settings.machine, settings.machine_usd_per_hour)
     retriever = bundle.retriever(runtime)
     engine = EmbeddingEngine(retriever, bundle.facts, metrics, settings.queue_tokens)
     model, reranker = retriever.cross_encoder, None
     if model is not None:
-        reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics))
-    return OwnFirstStage(engine, settings.deadline_seconds), reranker, ArticleView(retriever.corpus)
+        reranker = OwnReranker(bundled_reranker(bundle, model, runtime, settings, metrics), price)
+    return OwnFirstStage(engine, settings.deadline_seconds, price), reranker, ArticleView(retriever.corpus)

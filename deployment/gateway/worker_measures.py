@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -107,6 +108,16 @@ class WorkerMeasures:
             return
         metrics = self._last = self._metrics_of(answer.measures.track, answer.model_version, answer.index_version)
         metrics.answered(action, 200, seconds)
+        self._count_told(metrics, answer, output)
+
+    def count_late(self, output: Mapping[str, Any]) -> None:
+        """Count what a worker tells with an answer that came too late; the request was counted as failed."""
+        with suppress(ValidationError):
+            answer = _Answer.model_validate(output)
+            metrics = self._metrics_of(answer.measures.track, answer.model_version, answer.index_version)
+            self._count_told(metrics, answer, output)
+
+    def _count_told(self, metrics: EndpointMetrics, answer: _Answer, output: Mapping[str, Any]) -> None:
         metrics.spent(answer.cost.worker_seconds, answer.cost.usd)
         metrics.waited(answer.timings_ms.queue / 1000.0)
         metrics.truncated(answer.truncated_count)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -91,3 +93,15 @@ def test_whatever_clients_send_makes_no_further_series(servers: list[LocalServer
 def test_a_canary_says_so_in_every_sample(bundle: Bundle, tmp_path: Path) -> None:
     with service("bi_encoder_service", bundle.folder, tmp_path / "log", {"RETRIEVER_TRACK": "canary"}) as server:
         assert all('track="canary"' in one for one in series(server))
+
+
+def test_scrapers_that_never_read_their_answers_keep_no_question_waiting(servers: list[LocalServer]) -> None:
+    gateway = servers[0]
+    with ExitStack() as opened:
+        for _ in range(20):
+            hanging = opened.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
+            hanging.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            hanging.sendall(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+        for _ in range(20):
+            answer = httpx.post(f"{gateway.url}/search", json={"question": QUESTION}, timeout=20)
+            assert answer.status_code == httpx.codes.OK

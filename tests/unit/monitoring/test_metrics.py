@@ -270,3 +270,14 @@ def test_what_is_counted_while_the_model_changes_does_not_lead_later_counts_to_t
     metrics.failed("model_fault")
     assert metrics._counting[1] is not children
     assert scraped(metrics.families.render()[0].decode(), "endpoint_errors_total", model_version="2") == 1
+
+
+def test_a_clock_that_goes_back_loses_no_value_of_a_window_and_breaks_no_scrape():
+    now = [1000.0]
+    metrics = metrics_at(lambda: now[0])
+    metrics.scored([0.2])
+    now[0] = 10.0
+    metrics.scored([0.8])
+    assert (value_of(metrics, "endpoint_score_min"), value_of(metrics, "endpoint_score_max")) == (0.2, 0.8)
+    now[0] = 1000.0 + 2 * WINDOW_SECONDS
+    assert value_of(metrics, "endpoint_score_min") is None

@@ -116,17 +116,47 @@ def test_a_job_that_waits_for_a_worker_is_asked_for_until_it_has_ended():
     assert [name for _, name, _ in runpod.asked] == ["runsync", "status/job-1", "status/job-1"]
 
 
-def test_a_job_that_nobody_waits_for_any_more_is_cancelled():
+def test_a_job_that_nobody_waits_for_any_more_is_cancelled_while_it_waits_for_a_worker():
     runpod = RunPod({"status": "IN_QUEUE"})
-    with pytest.raises(RerankFault) as fault:
-        runpod.score(patience=0.3)
-    assert fault.value.reason == "slow"
+
+    async def ask():
+        stage = RemoteReranker(ROOT, "", 0.1, runpod.transport())
+        with pytest.raises(RerankFault) as fault:
+            await stage.score("hỏi", DOCUMENTS, 0.4)
+        await stage.close()
+        return fault.value.reason
+
+    assert asyncio.run(ask()) == "slow"
     assert runpod.asked[-1][:2] == ("POST", "cancel/job-1")
     assert runpod.counted("endpoint_errors_total", type="upstream_fault") == 1
 
 
-@pytest.mark.parametrize(("hangs", "budget", "status"), [("cancel/job-1", 0.1, "499"), ("runsync", 0.1, "499")])
-def test_nobody_waits_for_a_job_to_be_cancelled_and_who_left_is_counted(hangs, budget, status):
+def test_what_the_worker_of_a_late_answer_tells_is_counted_and_its_request_stays_a_failed_one():
+    runpod = RunPod({"status": "IN_PROGRESS"}, {"status": "IN_PROGRESS"}, {"status": "COMPLETED", "output": output()})
+
+    async def ask():
+        stage = RemoteReranker(ROOT, "", 0.1, runpod.transport())
+        with pytest.raises(RerankFault):
+            await stage.score("hỏi", DOCUMENTS, 0.4)
+        await stage.close()
+
+    asyncio.run(ask())
+    assert not any(name.startswith("cancel") for _, name, _ in runpod.asked)
+    assert runpod.counted("endpoint_cold_starts_total") == 1
+    assert runpod.counted("endpoint_worker_seconds_total", phase="cold_start") == 5.0
+    assert runpod.counted("endpoint_requests_total", status="200") == 0
+    assert runpod.counted("endpoint_requests_total", status="502") == 1
+
+
+def test_a_refusal_of_runpod_while_a_job_is_asked_for_ends_no_job():
+    done = {"status": "COMPLETED", "output": output()}
+    runpod = RunPod({"status": "IN_PROGRESS"}, {"error": "too many requests", "status": None}, done)
+    runpod.jobs[1].pop("status")
+    assert runpod.score() == [0.5]
+
+
+@pytest.mark.parametrize("hangs", ["cancel/job-1", "runsync"])
+def test_nobody_waits_for_a_job_to_be_cancelled_and_who_left_is_counted(hangs):
     runpod = RunPod({"status": "IN_QUEUE"})
     hanging, go_on = asyncio.Event(), asyncio.Event()
 
@@ -138,7 +168,7 @@ def test_nobody_waits_for_a_job_to_be_cancelled_and_who_left_is_counted(hangs, b
 
     async def ask():
         transport = RunPodTransport(httpx.MockTransport(answer), WorkerMeasures("cross-encoder", runpod.families, "7"))
-        stage = CircuitBreakerReranker(RemoteReranker(ROOT, "", 5.0, transport), budget)
+        stage = CircuitBreakerReranker(RemoteReranker(ROOT, "", 5.0, transport), 0.1)
         with pytest.raises(RerankFault):
             await stage.score("hỏi", DOCUMENTS)
         await hanging.wait()  # and the answer came before it went on
@@ -146,7 +176,8 @@ def test_nobody_waits_for_a_job_to_be_cancelled_and_who_left_is_counted(hangs, b
         await stage.close()
 
     asyncio.run(asyncio.wait_for(ask(), 30))
-    assert runpod.counted("endpoint_requests_total", status=status) == 1
+    assert runpod.asked[-1][:2] == ("POST", "cancel/job-1")
+    assert runpod.counted("endpoint_requests_total", status="499") == 1
     assert runpod.counted("endpoint_errors_total") == 0
 
 

@@ -219,3 +219,8 @@ def test_both_models_are_warm_before_the_gateway_is_ready(retriever):
 def test_a_question_of_signs_alone_is_refused(retriever):
     with pytest.raises(InvalidInput, match="nothing readable"):
         searched(retriever, question="\u200b\u200b <br>")
+
+
+def test_what_questions_took_of_the_machine_is_counted_in_one_process_too(retriever):
+    _, metrics = searched(retriever)
+    assert scraped(metrics, "endpoint_worker_seconds_total", phase="request") > 0
