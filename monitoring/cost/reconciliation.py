@@ -127,7 +127,7 @@ def _share(ours: float, billed: float) -> float:
 def report(lines: Sequence[Line], other_usd: float, tolerance: float) -> list[str]:
     """The table, a sum for each endpoint and month, and the verdict."""
     head = (
-        f"{'endpoint':15}{'day':12}{'ours s':>12}{'billed s':>12}{'diff':>9}{'ours $':>11}{'billed $':>11}{'diff':>9}"
+        f"{'endpoint':15}{'day':12}{'ours s':>12}{'billed s':>12}{'diff':>10}{'ours $':>11}{'billed $':>11}{'diff':>10}"
     )
     rows = [f"{head}{'$/s implied':>13}{'$/s list':>10}"]
     rows += [_row(line, f"{line.day}", tolerance) for line in lines]
@@ -167,8 +167,8 @@ def _row(line: Line, when: str, tolerance: float | None = None) -> str:
     mark = "" if tolerance is None or line.agrees(tolerance) else "  <-"
     return (
         f"{line.endpoint:15}{when:12}{_shown(ours[0], '.0f'):>12}{_shown(billed, '.0f'):>12}"
-        f"{_shown(line.seconds_difference, '+.1%'):>9}{_shown(ours[1], '.4f'):>11}{line.billed_usd:>11.4f}"
-        f"{_shown(line.usd_difference, '+.1%'):>9}{_shown(line.implied_usd_per_second, '.6f'):>13}"
+        f"{_shown(line.seconds_difference, '+.1%'):>10}{_shown(ours[1], '.4f'):>11}{line.billed_usd:>11.4f}"
+        f"{_shown(line.usd_difference, '+.1%'):>10}{_shown(line.implied_usd_per_second, '.6f'):>13}"
         f"{_shown(price, '.6f'):>10}{mark}"
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from monitoring.alertmanager.config import Telegram
 from monitoring.alertmanager.settings import CHAT, TOKEN, read_telegram
-from monitoring.monitor.files import write_files
+from monitoring.monitor.files import held, write_files
 from monitoring.monitor.servers import PAGE, RETENTION, Ports, Programs, commands, front_page, option, retention_checked
 from monitoring.monitor.targets import DEFAULTS, GATEWAY, chosen_targets
 from monitoring.monitor.tunnel import Limits, limits, tunnel
@@ -61,12 +61,13 @@ def watching(
         telegram: Where alerts are told; None shows them on the page only.
 
     Raises:
-        ConfigError: If a configuration cannot be written.
+        ConfigError: If a configuration cannot be written, or the folder is another's.
         ServerError: If a server does not become ready.
     """
-    write_files(folder, ports, targets, load_service_levels(SLO_FILE), telegram)
     started: dict[str, LocalServer] = {}
     with ExitStack() as opened:
+        opened.enter_context(held(folder))
+        write_files(folder, ports, targets, load_service_levels(SLO_FILE), telegram)
         for name, command in commands(programs, ports, folder.absolute(), retention).items():
             log = folder / "logs" / f"{name}.log"
             started[name] = opened.enter_context(running(_NAMES[name], command, getattr(ports, name), {}, log))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -17,7 +19,35 @@ from monitoring.slo import ServiceLevels
 from retrieval.errors import ConfigError
 from retrieval.processes.servers import LOCALHOST
 
+_LOCK = "lock"
 PROMETHEUS_FILE, ALERTMANAGER_FILE = "prometheus.yml", "alertmanager.yml"
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep the folder to this process until the block ends; a second one would change the targets of the first.
+
+    The lock ends with the process, however that ends.
+
+    Args:
+        folder: Of configuration and data; made where missing.
+
+    Raises:
+        ConfigError: If another process holds it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / _LOCK).open("a", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another with --data") from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"{folder}: another make monitor keeps its data there; stop it, or name another with --data"
+            ) from error
+        yield
 
 
 def write_files(

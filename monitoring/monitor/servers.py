@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from monitoring.tools import ALERTMANAGER, PROMETHEUS, PUSHGATEWAY, command_of
+from monitoring.tools import ALERTMANAGER, PROMETHEUS, PUSHGATEWAY, command_of, find_tool
 from retrieval.errors import ConfigError
 from retrieval.processes.servers import LOCALHOST, claim_port
 
@@ -74,11 +74,17 @@ class Programs:
             folder: Looked at first.
 
         Raises:
-            ConfigError: If one is not here; with how to get it.
+            ConfigError: If one is not here, with how to get it; if the folder holds none of them.
         """
         if folder is not None and not folder.is_dir():
             raise ConfigError(f"--bin: {folder}: no such folder; name the one that holds prometheus")
-        return cls(*(command_of(name, folder) for name in (PROMETHEUS, ALERTMANAGER, PUSHGATEWAY)))
+        names = (PROMETHEUS, ALERTMANAGER, PUSHGATEWAY)
+        found = [find_tool(name, folder) for name in names]
+        if folder is not None and not any(one and one.parent.samefile(folder) for one in found):
+            raise ConfigError(
+                f"--bin: {folder}: holds none of {', '.join(names)}; name the folder that holds prometheus"
+            )
+        return cls(*(command_of(name, folder) for name in names))
 
 
 def prometheus_command(

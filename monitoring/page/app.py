@@ -100,8 +100,9 @@ def _add_pages(app: FastAPI, sources: Sources, dashboards: Sequence[Dashboard], 
     def message(title: str, error: RetrievalError, status: int) -> Response:
         return HTMLResponse(message_page(title, f"{error}.", dashboards), status, headers=_HEADERS)
 
-    async def first() -> Response:
-        return RedirectResponse(f"/{dashboards[0].id}", headers=_HEADERS)
+    async def first(request: Request) -> Response:
+        chosen = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/{dashboards[0].id}{chosen}", headers=_HEADERS)
 
     async def health() -> Response:
         return JSONResponse({"status": "ok"}, headers=_HEADERS)

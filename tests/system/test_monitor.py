@@ -109,6 +109,23 @@ def test_a_taken_port_is_told_with_the_option_that_names_it(start: Callable[...,
     assert "--alertmanager-port" in monitor.said
 
 
+def test_a_second_one_on_the_same_data_is_refused_and_changes_nothing_of_the_first(
+    start: Callable[..., Monitor], tmp_path: Path
+) -> None:
+    first = start(*NONE, "--bi-encoder", "127.0.0.1:9")
+    first.wait_until_ready()
+    files = [tmp_path / "data/targets/bi-encoder.json", tmp_path / "data/prometheus.yml"]
+    before = [file.read_text(encoding="utf-8") for file in files]
+    second = start(*NONE, "--bi-encoder", "127.0.0.1:10")
+    assert second.wait() == 2
+    assert "another make monitor keeps its data there; stop it, or name another with --data" in second.said
+    assert [file.read_text(encoding="utf-8") for file in files] == before
+    first.process.kill()  # the lock ends with the process
+    first.wait()
+    third = start(*NONE)
+    third.wait_until_ready()
+
+
 def test_a_server_that_ends_ends_all_with_its_last_words(start: Callable[..., Monitor]) -> None:
     monitor = start(*NONE)
     monitor.wait_until_ready()
@@ -140,6 +157,7 @@ def test_killed_hard_it_takes_its_servers_with_it(start: Callable[..., Monitor])
         (("--gateway", "a:1", "--bi-encoder", "a:1"), {}, "a:1: given twice"),
         (("--retention", "soon"), {}, "--retention: got 'soon'; give a time such as"),
         (("--bin", "/nowhere"), {}, "--bin: /nowhere: no such folder"),
+        (("--bin", "/"), {}, "--bin: /: holds none of prometheus, prometheus-alertmanager, prometheus-pushgateway"),
         (("--page-port", "9999", "--prometheus-port", "9999"), {}, "give four different ones"),
         ((), {"TELEGRAM_BOT_TOKEN": "1:x"}, "TELEGRAM_CHAT_ID: not set"),
         (("--ngrok",), {}, "--ngrok: NGROK_AUTHTOKEN is not set"),

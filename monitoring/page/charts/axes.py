@@ -13,6 +13,8 @@ from monitoring.page.window import Window
 WIDTH, HEIGHT = 1_000, 180
 """Of a picture, in its own units; it is as wide as there is room, and its lines stay as thick."""
 _INTERVALS = 4
+_EDGE = 0.04
+"""Share of the width in which a text below the picture would reach over its edge."""
 _TIME_BASES = (1.0, 60.0, 3_600.0, 86_400.0)
 
 
@@ -73,10 +75,12 @@ def numbers(scale: Scale, unit: Unit) -> Markup:
 
 
 def moments(window: Window) -> Markup:
-    """What stands below a picture."""
+    """What stands below a picture; nothing at its left edge, where on a phone it would touch the next one."""
     texts = []
     for place, text in window.ticks():
-        anchor = "start" if place < 0.04 else "end" if place > 0.96 else "middle"
+        if place < _EDGE:
+            continue
+        anchor = "end" if place > 1 - _EDGE else "middle"
         texts.append(tag("text", text, x=f"{100 * place:.2f}%", y="1em", text_anchor=anchor))
     return tag("svg", *texts, class_="x-axis", aria_hidden="true", focusable="false")
 

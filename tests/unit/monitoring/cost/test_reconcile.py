@@ -89,7 +89,7 @@ def test_what_was_counted_and_never_billed_is_no_agreement_unless_it_runs_elsewh
 ):
     ours = OURS + "gateway,2026-11-30,86400,1.0\n"
     assert reconcile(tmp_path, *NAMES, ours=ours) == 1
-    assert "only ours" in capsys.readouterr().out
+    assert " only ours" in capsys.readouterr().out
     assert reconcile(tmp_path, *NAMES, "--endpoint", "=gateway", ours=ours) == 0
 
 

@@ -70,6 +70,11 @@ def test_every_answer_has_a_policy_that_lets_nothing_else_in(address: str) -> No
         assert not re.search(r'(?:src|href)="(?:https?:)?//', found.text)
 
 
+def test_the_first_page_is_the_overview_with_what_was_chosen() -> None:
+    found = client(Answers(quiet)).get("/?range=15m", follow_redirects=False)
+    assert found.headers["location"] == "/overview?range=15m"
+
+
 def test_a_page_asked_under_another_name_is_refused() -> None:
     assert client(Answers(quiet)).get("/overview", headers={"host": "rebound.example"}).status_code == 400
 

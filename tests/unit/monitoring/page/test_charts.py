@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from monitoring.dashboards.panels import Kind, Limit, Panel, Query, Unit
-from monitoring.page.charts.axes import HEIGHT, WIDTH, Scale
+from monitoring.page.charts.axes import HEIGHT, WIDTH, Scale, moments
 from monitoring.page.charts.bars import bars
 from monitoring.page.charts.heatmap import heatmap
 from monitoring.page.charts.lines import lines
@@ -56,6 +56,13 @@ def test_a_value_is_where_its_scale_and_time_say() -> None:
     assert [(float(x), float(y)) for x, y in places] == [
         (pytest.approx(x, abs=0.01), pytest.approx(y)) for x, y in expected
     ]
+
+
+def test_a_moment_at_the_left_edge_is_not_written_for_it_would_touch_the_next() -> None:
+    window = Window.ending(NOW + 60, "15m")
+    places = [place for place, _ in window.ticks()]
+    assert places[0] < 0.04
+    assert str(moments(window)).count("<text") == len(places) - 1
 
 
 def test_a_gap_is_not_bridged_and_a_value_alone_is_a_dot() -> None:
