@@ -79,6 +79,7 @@ def inhibitions() -> list[dict[str, Any]]:
             ['endpoint="gateway"', f'alertname=~"{_CAUSED_BY_CROSS_ENCODER}"'],
         ),
         _inhibition(['alertname="MostRequestsFail"'], ['slo="availability"'], "endpoint", "track"),
+        _inhibition(['alertname=~".+BudgetBurnFast"'], ['alertname=~".+BudgetBurnSlow"'], "slo", "endpoint", "track"),
         _inhibition(['severity="page"', 'slo=~".+"'], ['severity="ticket"', 'slo=~".+"'], "slo", "endpoint", "track"),
     ]
 

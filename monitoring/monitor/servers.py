@@ -14,7 +14,7 @@ from retrieval.errors import ConfigError
 from retrieval.processes.servers import LOCALHOST, claim_port
 
 PAGE = "page"
-RETENTION = "30d"
+RETENTION = "35d"
 _KEPT = "10GB"
 """Most that Prometheus keeps; what is older goes first."""
 

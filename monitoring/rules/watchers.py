@@ -71,12 +71,12 @@ def _delivery() -> tuple[Alert, ...]:
         ),
         Alert(
             name="AlertsNotHandedOver",
-            expression="sum by (instance) (increase(prometheus_notifications_errors_total[5m])\n"
-            "  + ignoring (alertmanager) group_left () increase(prometheus_notifications_dropped_total[5m])) > 0",
-            hold="2m",
+            expression="sum by (instance) (increase(prometheus_notifications_errors_total[2m])\n"
+            "  + ignoring (alertmanager) group_left () increase(prometheus_notifications_dropped_total[2m])) > 0",
+            hold="3m",
             severity=Severity.TICKET,
             summary="Prometheus cannot hand alerts to Alertmanager",
-            description='In the last 5 minutes about {{ $value | printf "%.0f" }} alerts could not be handed over.',
+            description='In the last 2 minutes about {{ $value | printf "%.0f" }} alerts could not be handed over.',
             action="See that Alertmanager answers at the address in prometheus.yml.",
             panel=_FIRING,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_alerts_that_are_named_in_inhibitions_exist():
     }
     assert named
     for name in named:
-        assert any(alert.name.startswith(name) for alert in ALERTS), name
+        assert any(re.match(name, alert.name) for alert in ALERTS), name
 
 
 @pytest.mark.parametrize(
