@@ -1,13 +1,23 @@
-"""For every test: the source root that ZenML would look for at a main module, and logs that end with the test."""
+"""For every test: a ZenML of its own, with the source root it would look for elsewhere, and a log that ends with it."""
 
+import atexit
 import logging
+import os
+import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from zenml.utils.source_utils import set_custom_source_root
+
+# Steps in a test's module open ZenML's store when the module is read. Each process makes one of its own: two that make
+# the one of a new home folder at once get in each other's way, and a user's own is none of the tests' business.
+os.environ["ZENML_CONFIG_PATH"] = tempfile.mkdtemp(prefix="zenml-of-tests-")
+atexit.register(shutil.rmtree, os.environ["ZENML_CONFIG_PATH"], ignore_errors=True)
+
+from zenml.utils.source_utils import set_custom_source_root  # noqa: E402 - reads that variable
 
 set_custom_source_root(str(Path(__file__).resolve().parents[1]))
 
