@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import yaml
 
+from monitoring.alertmanager.config import alertmanager_config
+from monitoring.monitor.servers import alertmanager_command, prometheus_command
 from monitoring.pipeline_pushes import EvaluationValue, RunMetrics, push_run
 from monitoring.prometheus_config import prometheus_config
 from monitoring.tools import ALERTMANAGER, PROMETHEUS, command_of
@@ -22,7 +24,6 @@ from tests.helpers.tiny_bundle import QUESTION
 
 RULES = Path(__file__).parents[2] / "monitoring" / "prometheus" / "rules"
 READY_SECONDS = 60.0
-_TO_NOBODY = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
 _MEASURED = (
     EvaluationValue("recall@10", "hybrid", "questions", 0.91),
     EvaluationValue("mrr@10", "hybrid", "questions", 0.72),
@@ -101,14 +102,9 @@ def monitored(bundle: Path, folder: Path, interval_seconds: int = 1) -> Iterator
 @contextmanager
 def _alertmanager(folder: Path) -> Iterator[LocalServer]:
     port = free_port()
-    (folder / "alertmanager.yml").write_text(yaml.safe_dump(_TO_NOBODY))
-    command = [
-        *command_of(ALERTMANAGER),
-        f"--config.file={folder / 'alertmanager.yml'}",
-        f"--storage.path={folder / 'alerts'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
+    config = folder / "alertmanager.yml"
+    config.write_text(yaml.safe_dump(alertmanager_config(None)))
+    command = alertmanager_command(command_of(ALERTMANAGER), port, config, folder / "alerts")
     with running("alertmanager", command, port, {}, folder / "alertmanager.log") as server:
         server.wait_until_ready("/-/ready", READY_SECONDS)
         yield server
@@ -129,13 +125,9 @@ def _prometheus(
     own = f"127.0.0.1:{port}"
     others = (f"127.0.0.1:{server.port}" for server in (alertmanager, pushed))
     config = prometheus_config(folder, RULES, *others, own, interval_seconds)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    command = [
-        *command_of(PROMETHEUS),
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'kept'}",
-        f"--web.listen-address={own}",
-    ]
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(config))
+    command = prometheus_command(command_of(PROMETHEUS), port, file, folder / "kept")
     with running("prometheus", command, port, {}, folder / "prometheus.log") as server:
         server.wait_until_ready("/-/ready", READY_SECONDS)
         yield server

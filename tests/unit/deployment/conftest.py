@@ -7,6 +7,7 @@ from deployment.service_metrics import endpoint_metrics
 from deployment.settings import ServingSettings
 from monitoring.endpoint_metrics import EndpointMetrics
 from tests.helpers.tiny_bundle import tiny_bundle
+from tests.unit.deployment.held_model import HeldModel
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,9 @@ def metrics() -> EndpointMetrics:
 def anyio_backend() -> str:
     """The loop that coroutine tests run in."""
     return "asyncio"
+
+
+@pytest.fixture
+def model() -> HeldModel:
+    """A model that a test holds back."""
+    return HeldModel()

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from deployment.engine.batching import Batcher
+
 
 class HeldModel:
     def __init__(self, work: Callable[[Sequence[Any], int], Sequence[Any]] = lambda items, _: list(items)) -> None:
@@ -24,3 +26,9 @@ class HeldModel:
 
     def release(self) -> None:
         self._gate.set()
+
+
+def batcher(model, metrics, **changes):
+    """A queue before a model, whose items are their own numbers of tokens."""
+    limits = {"workers": 1, "batch_tokens": 10, "queue_tokens": 100}
+    return Batcher(model, lambda item: item, metrics, **(limits | changes))
